@@ -155,15 +155,13 @@ def open_video(source: str | Path, limits: VideoLimits | None = None, max_side: 
     camera = re.fullmatch(r"camera:(\d+)", source) if isinstance(source, str) else None
     if camera:
         return Video(str(source), _open_camera(str(source), int(camera[1])), None, limits, max_side)
-    path = Path(source)
-    _check_regular_file(path)
+    name = str(source)
+    _check_regular_file(name)
     try:
-        declared_bytes = _declared_bytes(path)
+        declared_bytes = _declared_bytes(Path(name))
     except OSError as error:
-        raise InputRejected(
-            path, f"it cannot be read ({error.strerror})", "check the disk it is on"
-        ) from None
-    return Video(str(path), _open_file(path, limits), declared_bytes, limits, max_side)
+        raise InputRejected(name, f"it cannot be read ({_what(error)})", "check the disk") from None
+    return Video(name, _open_file(name, limits, declared_bytes), declared_bytes, limits, max_side)
 
 
 def sha256_of(path: str | Path) -> str:
@@ -172,15 +170,13 @@ def sha256_of(path: str | Path) -> str:
     Raises:
         InputRejected: It is not a readable regular file.
     """
-    path = Path(path)
-    _check_regular_file(path, may_be_empty=True)
+    name = str(path)
+    _check_regular_file(name, may_be_empty=True)
     try:
-        with path.open("rb") as file:
+        with Path(name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputRejected(
-            path, f"it cannot be read ({error.strerror})", "check the disk it is on"
-        ) from None
+        raise InputRejected(name, f"it cannot be read ({_what(error)})", "check the disk") from None
 
 
 class Video:
@@ -264,8 +260,6 @@ class Video:
             if declared_bytes is not None:
                 self._check_claims(stream, declared_bytes)
         except _MEDIA_ERRORS as error:
-            if isinstance(error, InputRejected):
-                raise
             raise self._unreadable(error) from None
 
     def _check_claims(self, stream: Any, declared_bytes: int) -> None:
@@ -274,7 +268,9 @@ class Video:
         self._cut_bytes = max(0, declared_bytes - held_bytes)
         held_share = held_bytes / declared_bytes if declared_bytes else 1.0
         names = set(self._container.format.name.split(","))
-        indexed = bool(names & {"mov", "mp4", "avi"}) and self.claimed_frames is not None
+        # An avi's index stands at its end, so a cut one has none.
+        indexed = "mov" in names or ("avi" in names and not self._cut_bytes)
+        indexed = indexed and self.claimed_frames is not None
         claimed_s: float | None = None
         if indexed:
             shown = [e for e in stream.index_entries if not e.is_discard]
@@ -360,13 +356,14 @@ class Video:
         clock = _Clock(self._time_base, 1 / self._nominal_fps)
         index = 0
         while picture is not None:
-            t_s = clock.time_of(picture.pts)
+            t_s = clock.next_time(picture.pts)
             if self.is_live and t_s >= self._limits.camera_seconds:
                 break
             if t_s > self._limits.max_seconds:
                 raise self._too_long(f"a frame stands at {t_s:.1f} s")
             if index >= self._limits.max_frames:
                 raise self._too_many_frames(f"it has more than {index} frames")
+            clock.last_s = t_s
             yield Frame(index, t_s, self._image_of(picture, index))
             clock.last_length_s = float((picture.duration or 0) * self._time_base)
             index += 1
@@ -515,7 +512,7 @@ class _Clock:
         self.last_length_s = 0.0
         self.invented = 0
 
-    def time_of(self, pts: int | None) -> float:
+    def next_time(self, pts: int | None) -> float:
         """Seconds for the next frame's timestamp (in units of the time base; may be None)."""
         first = self.last_s < 0
         if pts is not None and self._origin is None:
@@ -531,53 +528,54 @@ class _Clock:
         elif t_s is None or t_s <= self.last_s:
             self.invented += 1
             t_s = self.last_s + self._period_s
-        self.last_s = t_s
         return t_s
 
 
-def _check_regular_file(path: Path, *, may_be_empty: bool = False) -> None:
+def _check_regular_file(name: str, *, may_be_empty: bool = False) -> None:
     """Reject what is not a readable regular file with bytes in it, without opening devices or pipes."""
+    path = Path(name)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputRejected(path, "this is a folder", "give a video file")
+            raise InputRejected(name, "this is a folder", "give a video file")
         if not stat.S_ISREG(status.st_mode):
             raise InputRejected(
                 path, "this is a device or a pipe, not a file", "give a video file or camera:0"
             )
         if status.st_size == 0 and not may_be_empty:
-            raise InputRejected(path, "the file is empty", "record or copy it again")
+            raise InputRejected(name, "the file is empty", "record or copy it again")
         with path.open("rb"):
             pass
     except FileNotFoundError:
-        raise InputRejected(path, "there is no such file", "check the path") from None
+        raise InputRejected(name, "there is no such file", "check the path") from None
     except PermissionError:
-        raise InputRejected(path, "it may not be read", "change its permissions") from None
+        raise InputRejected(name, "it may not be read", "change its permissions") from None
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputRejected(path, f"it cannot be opened ({what})", "check the path") from None
+        raise InputRejected(name, f"it cannot be opened ({what})", "check the path") from None
 
 
-def _open_file(path: Path, limits: VideoLimits) -> av.container.InputContainer:
+def _open_file(name: str, limits: VideoLimits, declared_bytes: int) -> av.container.InputContainer:
     try:
         return av.open(
-            "file:" + os.fsdecode(path),
+            "file:" + str(Path(name)),
             mode="r",
             metadata_errors="replace",
             options={"max_pixels": str(_decoder_cap(limits.max_pixels))},
             container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"},
         )
     except _MEDIA_ERRORS as error:
-        with path.open("rb") as file:
+        with Path(name).open("rb") as file:
             is_mp4 = file.read(12)[4:8] in _MP4_BOXES
-        if is_mp4:
+        if is_mp4 or declared_bytes > Path(name).stat().st_size:
+            part = "index" if is_mp4 else "beginning"
             raise InputRejected(
-                path,
-                f"the mp4 is cut off or damaged: its index cannot be read ({_what(error)})",
+                name,
+                f"the file is cut off or damaged: its {part} cannot be read ({_what(error)})",
                 "copy or download it again in full",
             ) from None
         raise InputRejected(
-            path,
+            name,
             f"this is not a video that can be read ({_what(error)})",
             "give an mp4, mov, webm, mkv, avi or gif file",
         ) from None
@@ -628,8 +626,9 @@ def _turn_of(picture: av.VideoFrame) -> _Turn:
     The display matrix (ISO/IEC 14496-12, 8.3.2) maps a pixel's (x, y) to (a x + c y, b x + d y);
     angles between right angles are rounded to the nearest.
     """
+    side_data: Any = picture.side_data
     try:
-        raw = bytes(picture.side_data["DISPLAYMATRIX"])
+        raw = bytes(side_data["DISPLAYMATRIX"])
     except KeyError:
         return (False, False, False)
     except ValueError:  # side data of a kind that PyAV cannot name: the angle is still to be had
