@@ -1,34 +1,90 @@
-"""MediaPipe Holistic: a video to a `PoseClip`."""
+"""A video to a `PoseClip`, with the networks and the logic of MediaPipe Holistic.
+
+Body, left hand, right hand and face each have a thread of their own: while the hands and the face of one
+frame are looked at, the body of the next is, and the frame after it is decoded. Each part's own frames
+stay in order, so the numbers do not depend on how the threads are scheduled. Nothing is forked.
+"""
 
 from __future__ import annotations
 
-import hashlib
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
-from signlens.pose.clip import PoseClip, Provenance
-from signlens.pose.layouts import HolisticPoints, whole_body_from_holistic
-from signlens.video import VideoLimits, open_video
+from signlens.pose.bystanders import BystanderWatch
+from signlens.pose.clip import (
+    FACE,
+    FACE_MESH_POINTS,
+    LEFT_HAND,
+    RIGHT_HAND,
+    PoseClip,
+    Provenance,
+)
+from signlens.pose.layouts import (
+    MEDIAPIPE_HAND_POINTS,
+    MEDIAPIPE_POSE_POINTS,
+    HolisticPoints,
+    whole_body_from_holistic,
+)
+from signlens.pose.networks import mediapipe_version, network_hashes
+from signlens.pose.regions import Points
+from signlens.pose.tracking import Body, BodyTracker, FaceTracker, HandTracker
+from signlens.video import VideoLimits, open_video, sha256_of
 
 EXTRACTOR = "mediapipe-holistic"
+WORKING_SIDE = 960
+"""Frames are shrunk to this longer side while they are decoded; no network looks closer."""
+
+_FRAMES_IN_FLIGHT = 4
+_HARDLY = 0.2
 
 
 class HolisticExtractor:
-    """MediaPipe Holistic over the frames of one clip after the other (use as a context manager)."""
+    """Extracts one clip after the other; loading the networks is shared (use as a context manager).
 
-    def __enter__(self) -> HolisticExtractor:
-        """Load what is needed."""
+    Not for use by two threads at once; processes that extract side by side each make their own.
+    """
+
+    def __init__(self) -> None:
+        self._parts: _Parts | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Load the networks and start the threads.
+
+        Raises:
+            PartMissing: MediaPipe, LiteRT, OpenCV or a shared library is not installed.
+        """
+        self._parts = _Parts(
+            body=BodyTracker(),
+            left_hand=HandTracker("LEFT"),
+            right_hand=HandTracker("RIGHT"),
+            face=FaceTracker(),
+            bystanders=BystanderWatch(),
+            threads={
+                name: self._stack.enter_context(ThreadPoolExecutor(1, f"signlens-{name}"))
+                for name in ("body", "left_hand", "right_hand", "face")
+            },
+            version=mediapipe_version(),
+            hashes=network_hashes(),
+        )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of it."""
+        """Stop the threads and let go of the networks."""
+        self._stack.close()
+        self._parts = None
 
     def extract(
         self,
@@ -36,65 +92,74 @@ class HolisticExtractor:
         limits: VideoLimits | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> PoseClip:
-        """Poses of one clip."""
-        import mediapipe
+        """Find the signer in every frame of a clip.
 
-        rows: list[tuple[Any, ...]] = []
-        times = []
-        with (
-            open_video(source, limits, max_side=640) as video,
-            mediapipe.solutions.holistic.Holistic(model_complexity=1) as network,
-        ):
-            width, height = video.width, video.height
+        Args:
+            source: A video file, or a camera such as ``camera:0``.
+            limits: Caps on what is decoded.
+            progress: Called with the number of frames that are done, after each frame.
 
-            def points(found: Any, count: int, body: bool = False) -> Any:
-                if found is None:
-                    return np.zeros((count, 4), dtype=np.float32)
-                return np.asarray(
-                    [
-                        (p.x * width, p.y * height, p.z * width, p.visibility if body else 1.0)
-                        for p in found.landmark
-                    ],
-                    dtype=np.float32,
-                )
+        Returns:
+            The poses. What is wrong with them, if anything, is in ``reasons``.
 
-            for frame in video:
-                seen = network.process(np.ascontiguousarray(frame.image))
-                rows.append(
-                    (
-                        points(seen.pose_landmarks, 33, True),
-                        points(seen.face_landmarks, 468),
-                        points(seen.left_hand_landmarks, 21),
-                        points(seen.right_hand_landmarks, 21),
-                    )
-                )
-                times.append(frame.t_s)
-                if progress is not None:
-                    progress(len(rows))
-        summary = video.summary
-        pose, face, left, right = (np.stack(part) for part in zip(*rows, strict=True))
-        if not (pose[..., 3] > 0).any():
+        Raises:
+            InputRejected: The video cannot be answered, or there is no person in any frame.
+            RuntimeError: Called outside of ``with``.
+        """
+        parts = self._parts
+        if parts is None:
+            raise RuntimeError("use HolisticExtractor in a with statement")
+        parts.reset()
+        found: list[tuple[Points | None, Points | None, Points | None, Points | None]] = []
+        times: list[float] = []
+        waiting: deque[tuple[Future[Any], Future[Any], Future[Any], Future[Any]]] = deque()
+
+        def collect() -> None:
+            body, left, right, face = (part.result() for part in waiting.popleft())
+            found.append((_compact(body and body.points), _compact(left), _compact(right), _compact(face)))
+            if progress is not None:
+                progress(len(found))
+
+        with open_video(source, limits, max_side=WORKING_SIDE) as video:
+            shrunk = (1, 1)
+            try:
+                for frame in video:
+                    shrunk = frame.image.shape[1], frame.image.shape[0]
+                    times.append(frame.t_s)
+                    waiting.append(parts.look(frame.image, frame.index))
+                    if len(waiting) >= _FRAMES_IN_FLIGHT:
+                        collect()
+                while waiting:
+                    collect()
+            finally:
+                for futures in waiting:
+                    for future in futures:
+                        future.cancel()
+            width, height, summary = video.width, video.height, video.summary
+
+        points = _stack(found, width / shrunk[0], height / shrunk[1])
+        if not (points.pose[..., 3] > 0).any():
             raise InputRejected(
-                source, "no person was found in any frame", "check that the signer is in view"
+                source, "there is no person in any frame", "check that the signer is in view and lit"
             )
-        keypoints = whole_body_from_holistic(
-            HolisticPoints(pose=pose, face_mesh=face, left_hand=left, right_hand=right)
-        )
-        path = Path(source)
-        origin = (
-            {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-            if path.is_file()
-            else {}
-        )
+        keypoints = whole_body_from_holistic(points)
+        mesh = np.where(points.face_mesh[..., 3:] > 0, points.face_mesh[..., :3], np.float32("nan"))
+        reasons = [*summary.reasons, *parts.bystanders.reasons(), *_weaknesses(keypoints)]
         return PoseClip(
             keypoints=keypoints,
-            face_mesh=np.where(face[..., 3:] > 0, face[..., :3], np.float32("nan")),
+            face_mesh=mesh,
             times=np.asarray(times, dtype=np.float64),
             fps=summary.fps,
             width=width,
             height=height,
-            provenance=Provenance(EXTRACTOR, "0.10.21", {}, {}, origin),
-            reasons=tuple(summary.reasons),
+            provenance=Provenance(
+                extractor=EXTRACTOR,
+                version=parts.version,
+                models=parts.hashes,
+                settings={"working_side": WORKING_SIDE, "model_complexity": 1, "smooth_landmarks": True},
+                source={} if video.is_live else {"name": Path(source).name, "sha256": sha256_of(source)},
+            ),
+            reasons=tuple(reasons),
         )
 
 
@@ -103,6 +168,93 @@ def extract_pose(
     limits: VideoLimits | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PoseClip:
-    """Poses of one clip, with an extractor of its own."""
+    """Find the signer in every frame of one clip; for many clips, share a `HolisticExtractor`.
+
+    Args and errors: see `HolisticExtractor.extract`.
+    """
     with HolisticExtractor() as extractor:
         return extractor.extract(source, limits, progress)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What follows each part of the signer, and the thread that each works in."""
+
+    body: BodyTracker
+    left_hand: HandTracker
+    right_hand: HandTracker
+    face: FaceTracker
+    bystanders: BystanderWatch
+    threads: dict[str, ThreadPoolExecutor]
+    version: str
+    hashes: dict[str, str]
+
+    def reset(self) -> None:
+        for part in (self.body, self.left_hand, self.right_hand, self.face, self.bystanders):
+            part.reset()
+
+    def look(
+        self, image: NDArray[np.uint8], index: int
+    ) -> tuple[Future[Any], Future[Any], Future[Any], Future[Any]]:
+        """Start to look at a frame; the four results are body, left hand, right hand and face."""
+        body = self.threads["body"].submit(self.body.step, image)
+
+        def on_body(step: Callable[[NDArray[np.uint8], Body | None], Points | None]) -> Points | None:
+            return step(image, body.result())
+
+        def face_and_bystanders() -> Points | None:
+            self.bystanders.look(image, index, body.result())
+            return self.face.step(image, body.result())
+
+        return (
+            body,
+            self.threads["left_hand"].submit(on_body, self.left_hand.step),
+            self.threads["right_hand"].submit(on_body, self.right_hand.step),
+            self.threads["face"].submit(face_and_bystanders),
+        )
+
+
+def _compact(points: Points | None) -> NDArray[np.float32] | None:
+    return None if points is None else points.astype(np.float32)
+
+
+def _stack(
+    found: list[tuple[Points | None, Points | None, Points | None, Points | None]], across: float, down: float
+) -> HolisticPoints:
+    """All frames' points as arrays, in pixels of the displayed frame.
+
+    Args:
+        found: Body, left hand, right hand, face per frame, in pixels of the shrunk frame.
+        across: Displayed pixels per shrunk pixel, horizontally.
+        down: The same, vertically.
+    """
+    counts = (MEDIAPIPE_POSE_POINTS, MEDIAPIPE_HAND_POINTS, MEDIAPIPE_HAND_POINTS, FACE_MESH_POINTS)
+    arrays = []
+    for part, count in enumerate(counts):
+        array = np.zeros((len(found), count, 4), dtype=np.float32)
+        for frame, points in enumerate(found):
+            if points[part] is not None:
+                array[frame] = points[part]
+        array[..., 0] = (array[..., 0] + 0.5) * across - 0.5  # a pixel's position is that of its centre
+        array[..., 1] = (array[..., 1] + 0.5) * down - 0.5
+        array[..., 2] *= across
+        arrays.append(array)
+    pose, left, right, face = arrays
+    return HolisticPoints(pose=pose, face_mesh=face, left_hand=left, right_hand=right)
+
+
+def _weaknesses(keypoints: NDArray[np.float32]) -> list[str]:
+    """What is missing in the poses, one sentence each."""
+    seen = keypoints[..., 3] > 0
+    body = float(seen.any(axis=1).mean())
+    hands = float((seen[:, LEFT_HAND].any(axis=1) | seen[:, RIGHT_HAND].any(axis=1)).mean())
+    reasons = []
+    if body < 0.5:
+        reasons.append(f"A person is seen in only {body:.0%} of the frames.")
+    if hands == 0:
+        reasons.append("No hand is seen in any frame, so the sign cannot be read well.")
+    elif hands < _HARDLY:
+        reasons.append(f"A hand is seen in only {hands:.0%} of the frames, so the sign cannot be read well.")
+    if not seen[:, FACE].any():
+        reasons.append("The face is not seen in any frame, so its expression cannot be read.")
+    return reasons
