@@ -1,0 +1,542 @@
+"""The pages: one self-contained HTML file per clip, and an index of several."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import math
+import os
+import statistics
+import tempfile
+import urllib.parse
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+import signlens
+from signlens.errors import SignLensError, UsageError
+from signlens.pose.clip import PoseClip
+from signlens.recognition import EMOTIONS, EmotionReading, Prediction, Recognition, SimilarSign
+from signlens.report import words
+from signlens.report.drawing import (
+    DRAWN_PARTS,
+    FIXED_POINT,
+    MISSING,
+    WHOLE_BODY_LIMBS,
+    drawn_points,
+    pack_keypoints,
+    signing_space,
+    still,
+)
+from signlens.report.frames import EncodedFrame, FrameStrip, PictureLimits
+from signlens.video import VideoLimits, open_video
+
+TOP = 5
+MOST_SIMILAR = 10
+TILE_SIZE = 160
+TILE_FRAMES = 48
+MOST_MOMENTS = 600
+CHART_WIDTH = 1000
+CHART_HEIGHT = 100
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """What the player shows: the moments of the clip that the page carries."""
+
+    indices: list[int]
+    times: list[float]
+    pictures: tuple[EncodedFrame, ...]
+    width: int
+    height: int
+    total: int
+
+
+def write_report(
+    recognition: Recognition,
+    destination: Path,
+    *,
+    pose: PoseClip | None = None,
+    frames: str | Path | Iterable[EncodedFrame] | None = None,
+    gallery_poses: Mapping[str, PoseClip] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    limits: PictureLimits | None = None,
+    video_limits: VideoLimits | None = None,
+) -> Path:
+    """Write one clip's page: a single HTML file that needs no network and nothing beside it.
+
+    Args:
+        recognition: What is said of the clip, rejected clips included.
+        destination: The file to write; folders on the way are made. Replaced in one step.
+        pose: The clip's poses, drawn over its frames.
+        frames: The video file to take pictures from, or pictures already made by
+            `signlens.report.FrameStrip` (the way for a camera, which cannot be read twice); None
+            shows the poses alone. A video that can no longer be read costs the pictures, not the
+            page: the page says why.
+        gallery_poses: Poses of gallery clips by `SimilarSign.clip`; those at hand are animated.
+        provenance: More facts to print under "Provenance", as plain JSON values.
+        limits: How many pictures and how large.
+        video_limits: The caps under which the clip was read, where they were not the usual ones.
+
+    Returns:
+        ``destination``. The same input gives the same bytes.
+
+    Raises:
+        UsageError: The page cannot be written there.
+    """
+    pictures, picture_problem = _pictures(frames, recognition, pose, limits or PictureLimits(), video_limits)
+    strip = _strip(recognition, pose, pictures)
+    similar = [
+        _tile(sign, (gallery_poses or {}).get(sign.clip)) for sign in recognition.similar[:MOST_SIMILAR]
+    ]
+    duration = _duration(recognition, strip)
+    kicker, headline = words.headline(recognition)
+    html = _render(
+        "page.html.jinja",
+        title=words.file_name(recognition.path),
+        path=recognition.path,
+        recognition=recognition,
+        kicker=kicker,
+        headline=headline,
+        is_gloss=recognition.answer is not None and recognition.answer.kind == "sign",
+        status_word=words.STATUS_WORDS[recognition.status],
+        top=[_candidate(p) for p in recognition.predictions[:TOP]],
+        expression=words.expression_sentence(recognition.emotion),
+        emotion=_emotion(recognition.emotion, duration),
+        duration=duration,
+        similar=similar,
+        strip=strip,
+        picture_problem=picture_problem,
+        first_picture=_data_uri(strip.pictures[0]) if strip is not None and strip.pictures else None,
+        first_skeleton=_first_skeleton(strip, pose),
+        has_pose=pose is not None,
+        coverage=_coverage(recognition),
+        quality=[
+            ("Clip", _facts(recognition)),
+            ("Time taken", [(name, f"{value:,.0f} ms") for name, value in recognition.timing_ms.items()]),
+        ],
+        provenance=_provenance(recognition, pose, provenance),
+        data=_data(strip, pose, similar, duration),
+    )
+    return _write(destination, html)
+
+
+def write_index(entries: Sequence[tuple[Recognition, Path]], destination: Path) -> Path:
+    """Write a page that lists several clips' answers and links to their reports.
+
+    Args:
+        entries: (recognition, path of its report), in the order to list them.
+        destination: The file to write; links are relative to its folder.
+
+    Returns:
+        ``destination``. The same input gives the same bytes.
+
+    Raises:
+        UsageError: The page cannot be written there.
+    """
+    rows = []
+    for recognition, report in entries:
+        first = recognition.predictions[0] if recognition.predictions else None
+        reading = recognition.emotion
+        rows.append(
+            {
+                "name": words.file_name(recognition.path),
+                "path": recognition.path,
+                "href": _relative_link(Path(report), Path(destination)),
+                "status": recognition.status,
+                "status_word": words.STATUS_WORDS[recognition.status],
+                "reasons": recognition.reasons,
+                "answer": words.headline(recognition)[1],
+                "is_gloss": recognition.answer is not None and recognition.answer.kind == "sign",
+                "probability": words.percent(first.probability) if first is not None else None,
+                "expression": (
+                    f"{words.strongest(reading)[0]}, {words.percent(words.strongest(reading)[1])}"
+                    if reading is not None and reading.probabilities
+                    else "no face seen"
+                ),
+            }
+        )
+    counts = Counter(recognition.status for recognition, _ in entries)
+    html = _render(
+        "index.html.jinja",
+        title="Reports",
+        rows=rows,
+        counts=[(words.STATUS_WORDS[status], counts[status]) for status in ("ok", "degraded", "rejected")],
+    )
+    return _write(destination, html)
+
+
+def _pictures(
+    frames: str | Path | Iterable[EncodedFrame] | None,
+    recognition: Recognition,
+    pose: PoseClip | None,
+    limits: PictureLimits,
+    video_limits: VideoLimits | None,
+) -> tuple[tuple[EncodedFrame, ...], str | None]:
+    """The page's pictures, and why there are none where that was not the caller's wish."""
+    if frames is None or recognition.status == "rejected":
+        return (), None
+    if not isinstance(frames, str | Path):
+        return tuple(frames), None
+    expected = recognition.clip.frames if recognition.clip is not None else None
+    if expected is None and pose is not None:
+        expected = pose.frames
+    strip = FrameStrip(limits, expected_frames=expected)
+    try:
+        with open_video(Path(frames), video_limits, limits.max_side) as video:
+            for frame in video:
+                strip.add(frame)
+    except SignLensError as error:
+        return strip.frames, str(error)
+    return strip.frames, None
+
+
+def _strip(
+    recognition: Recognition, pose: PoseClip | None, pictures: tuple[EncodedFrame, ...]
+) -> _Strip | None:
+    if recognition.status == "rejected":
+        return None
+    if pictures:
+        total = recognition.clip.frames if recognition.clip is not None else pictures[-1].index + 1
+        return _Strip(
+            indices=[picture.index for picture in pictures],
+            times=[picture.t_s for picture in pictures],
+            pictures=pictures,
+            width=pictures[0].width,
+            height=pictures[0].height,
+            total=max(total, pictures[-1].index + 1),
+        )
+    if pose is None:
+        return None
+    limits = PictureLimits()
+    step = math.ceil(pose.frames / limits.max_frames)
+    scale = limits.max_side / max(1, pose.width, pose.height)
+    indices = list(range(0, pose.frames, step))
+    return _Strip(
+        indices=indices,
+        times=[float(pose.times[i]) for i in indices],
+        pictures=(),
+        width=max(1, round(pose.width * scale)),
+        height=max(1, round(pose.height * scale)),
+        total=pose.frames,
+    )
+
+
+def _pose_indices(strip: _Strip, pose: PoseClip) -> list[int]:
+    """For each shown moment, the frame of the poses that belongs to it."""
+    if pose.frames >= strip.total:
+        return strip.indices
+    # Fewer poses than frames: the nearest in time.
+    nearest = np.abs(pose.times[None, :] - np.asarray(strip.times)[:, None]).argmin(axis=1)
+    return [int(i) for i in nearest]
+
+
+def _first_skeleton(strip: _Strip | None, pose: PoseClip | None) -> Markup | None:
+    if strip is None or pose is None:
+        return None
+    first = drawn_points(pose, _pose_indices(strip, pose)[:1], strip.width, strip.height)[0]
+    return still(first, strip.width, strip.height)
+
+
+def _data_uri(picture: EncodedFrame) -> str:
+    return "data:image/webp;base64," + base64.b64encode(picture.webp).decode("ascii")
+
+
+def _data(
+    strip: _Strip | None, pose: PoseClip | None, similar: list[dict[str, Any]], duration: float
+) -> dict[str, Any] | None:
+    """What the page's script reads."""
+    player = None
+    if strip is not None:
+        player = {
+            "width": strip.width,
+            "height": strip.height,
+            "total": strip.total,
+            "numbers": [index + 1 for index in strip.indices],
+            "times": [round(t, 4) for t in strip.times],
+            "pictures": [_data_uri(picture) for picture in strip.pictures],
+            "keypoints": None
+            if pose is None
+            else pack_keypoints(drawn_points(pose, _pose_indices(strip, pose), strip.width, strip.height)),
+        }
+    tiles = [tile["animation"] for tile in similar]
+    if player is None and not any(tiles):
+        return None
+    return {
+        "player": player,
+        "tiles": tiles,
+        "tileSize": TILE_SIZE,
+        "duration": duration,
+        "limbs": {part: [list(pair) for pair in WHOLE_BODY_LIMBS[part]] for part in DRAWN_PARTS},
+        "fixedPoint": FIXED_POINT,
+        "missing": MISSING,
+    }
+
+
+def _tile(sign: SimilarSign, pose: PoseClip | None) -> dict[str, Any]:
+    tile: dict[str, Any] = {
+        "gloss": sign.gloss,
+        "clip": sign.clip,
+        "similarity": f"{sign.similarity:.2f}".replace("-", words.MINUS),
+        "bar": _bar(sign.similarity),
+        "animation": None,
+        "still": None,
+    }
+    if pose is None:
+        return tile
+    step = math.ceil(pose.frames / TILE_FRAMES)
+    points = signing_space(pose, TILE_SIZE)[::step]
+    tile["still"] = still(points[len(points) // 2], TILE_SIZE, TILE_SIZE)
+    tile["animation"] = {
+        "times": [round(float(t - pose.times[0]), 4) for t in pose.times[::step]],
+        "keypoints": pack_keypoints(points),
+    }
+    return tile
+
+
+def _bar(share: float) -> str:
+    """Width of a bar in percent, for an SVG attribute."""
+    return f"{100 * min(max(share, 0.0), 1.0):.2f}%" if math.isfinite(share) else "0%"
+
+
+def _candidate(prediction: Prediction) -> dict[str, Any]:
+    evidence = prediction.evidence
+    return {
+        "gloss": prediction.gloss,
+        "probability": words.percent(prediction.probability),
+        "bar": _bar(prediction.probability),
+        "movement": words.movement_share(evidence),
+        "movement_log": words.signed(evidence.skeleton),
+        "face": words.factor(evidence.emotion),
+        "face_log": words.signed(evidence.emotion),
+        "similar": words.factor(evidence.retrieval),
+        "similar_log": words.signed(evidence.retrieval),
+        "why": words.why(evidence),
+    }
+
+
+def _duration(recognition: Recognition, strip: _Strip | None) -> float:
+    ends = [0.0]
+    if recognition.clip is not None:
+        ends.append(recognition.clip.duration_s)
+    if strip is not None and strip.times:
+        ends.append(strip.times[-1])
+    if recognition.emotion is not None and recognition.emotion.timeline:
+        ends.append(recognition.emotion.timeline[-1].t_s)
+    return round(max(end for end in ends if math.isfinite(end)), 4)
+
+
+def _emotion(reading: EmotionReading | None, duration: float) -> dict[str, Any] | None:
+    if reading is None or not reading.probabilities:
+        return None
+    moments = reading.timeline[:: max(1, math.ceil(len(reading.timeline) / MOST_MOMENTS))]
+    gaps = [b.t_s - a.t_s for a, b in itertools.pairwise(moments)]
+    longest_gap = 2.5 * statistics.median(gaps) if gaps else 0.0
+    top, _ = words.strongest(reading)
+    rows = []
+    for name in EMOTIONS:
+        mean = reading.probabilities.get(name, 0.0)
+        points = [(m.t_s, m.probabilities.get(name, 0.0)) for m in moments]
+        rows.append(
+            {
+                "name": name,
+                "mean": words.percent(mean),
+                "bar": _bar(mean),
+                "strongest": name == top,
+                "area": _area(points, duration, longest_gap),
+            }
+        )
+    return {
+        "provider": reading.provider,
+        "coverage": words.percent(reading.coverage),
+        "rows": rows,
+        "moments": len(reading.timeline),
+        "runs": [
+            {"name": name, "start": f"{start:.2f}", "stop": f"{stop:.2f}"}
+            for name, start, stop in words.expression_runs(reading)
+        ][:40],
+        "series": {
+            "times": [round(m.t_s, 4) for m in moments],
+            "values": [[round(m.probabilities.get(name, 0.0), 3) for name in EMOTIONS] for m in moments],
+            "gap": round(longest_gap, 4),
+        },
+    }
+
+
+def _area(points: Sequence[tuple[float, float]], duration: float, longest_gap: float) -> str:
+    """SVG path of the area under a curve; broken where no face was seen for a while."""
+    span = max(duration, 1e-6)
+    pieces: list[list[tuple[float, float]]] = []
+    for t, value in points:
+        if pieces and t - pieces[-1][-1][0] <= longest_gap:
+            pieces[-1].append((t, value))
+        else:
+            pieces.append([(t, value)])
+    path = []
+    for piece in pieces:
+        if len(piece) == 1:
+            # A lone moment would have no width: give it half a percent of the chart.
+            (t, value) = piece[0]
+            half = 0.0025 * span
+            piece = [(max(t - half, 0.0), value), (min(t + half, span), value)]
+        xs = [f"{CHART_WIDTH * t / span:.1f}" for t, _ in piece]
+        ys = [f"{CHART_HEIGHT * (1 - min(max(value, 0.0), 1.0)):.1f}" for _, value in piece]
+        line = "L".join(f"{x} {y}" for x, y in zip(xs, ys, strict=True))
+        path.append(f"M{xs[0]} {CHART_HEIGHT}L{line}L{xs[-1]} {CHART_HEIGHT}Z")
+    return "".join(path)
+
+
+def _coverage(recognition: Recognition) -> list[dict[str, str]]:
+    if recognition.pose is None:
+        return []
+    part = recognition.pose.coverage
+    return [
+        {"name": name, "share": words.percent(share), "bar": _bar(share)}
+        for name, share in (
+            ("Body", part.body),
+            ("Left hand", part.left_hand),
+            ("Right hand", part.right_hand),
+            ("Face", part.face),
+        )
+    ]
+
+
+def _facts(recognition: Recognition) -> list[tuple[str, str]]:
+    clip = recognition.clip
+    if clip is None:
+        return []
+    facts = [
+        ("Frames", f"{clip.frames:,}"),
+        ("Frames per second", f"{clip.fps:.2f}"),
+        ("Duration", f"{clip.duration_s:.2f} s"),
+        ("Size", f"{clip.width} {words.TIMES} {clip.height} pixels"),
+    ]
+    if recognition.pose is not None and recognition.pose.frames != clip.frames:
+        facts.insert(1, ("Frames with poses", f"{recognition.pose.frames:,}"))
+    return facts
+
+
+def _provenance(
+    recognition: Recognition, pose: PoseClip | None, more: Mapping[str, Any] | None
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Groups of (name, value) rows."""
+    groups: list[tuple[str, list[tuple[str, str]]]] = []
+    groups.append(("Clip", [("file", recognition.path)]))
+    if pose is not None:
+        origin = pose.provenance
+        groups[0][1].extend(_rows(origin.source))
+        groups.append(
+            (
+                "Poses",
+                [
+                    ("extractor", origin.extractor),
+                    ("version", origin.version),
+                    *((f"model {name}", digest) for name, digest in origin.models.items()),
+                    *_rows(origin.settings),
+                ],
+            )
+        )
+    elif recognition.pose is not None:
+        groups.append(
+            ("Poses", [("extractor", recognition.pose.extractor), ("version", recognition.pose.version)])
+        )
+    if recognition.model:
+        groups.append(("Recogniser", _rows(recognition.model)))
+    if recognition.emotion is not None:
+        groups.append(("Expression", [("provider", recognition.emotion.provider)]))
+    if more:
+        groups.append(("Further", _rows(more)))
+    groups.append(("Software", [("SignLens", signlens.__version__)]))
+    return groups
+
+
+def _rows(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested plain values as flat rows."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows.extend(_rows(value, f"{prefix}{name} "))
+        elif isinstance(value, list | tuple):
+            rows.append((f"{prefix}{name}", ", ".join(str(item) for item in value)))
+        elif isinstance(value, bool):
+            rows.append((f"{prefix}{name}", "yes" if value else "no"))
+        else:
+            rows.append((f"{prefix}{name}", str(value)))
+    return rows
+
+
+def _relative_link(report: Path, index: Path) -> str:
+    """URL of a report from the index's folder; quoted, so that no name can be read as a scheme."""
+    relative = os.path.relpath(report.resolve(), index.resolve().parent)
+    return "/".join(urllib.parse.quote(os.fsencode(part), safe="") for part in Path(relative).parts)
+
+
+def _inline(text: str) -> tuple[Markup, str]:
+    """A style sheet or script to put inside the page, and its hash for the content policy."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return Markup(text), f"'sha256-{digest}'"
+
+
+def _render(template: str, **context: Any) -> str:
+    loader = jinja2.PackageLoader("signlens.report", "templates")
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    style, style_hash = _inline(loader.get_source(environment, "report.css")[0])
+    script, script_hash = _inline(loader.get_source(environment, "report.js")[0])
+    return environment.get_template(template).render(
+        style=style,
+        style_hash=style_hash,
+        script=script,
+        script_hash=script_hash,
+        version=signlens.__version__,
+        **context,
+    )
+
+
+def _write(destination: Path, html: str) -> Path:
+    """Write a page in one step, so that a reader never sees half of one."""
+    destination = Path(destination)
+    # A file name may hold bytes that are no text; they must not cost the page.
+    content = html.encode("utf-8", errors="replace")
+    temporary: Path | None = None
+    try:
+        if destination.is_dir():
+            raise UsageError(destination, "is a folder", "name the HTML file to write")
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=destination.parent, prefix=".report-", suffix=".tmp", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(content)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(destination)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise UsageError(
+            destination,
+            f"the report cannot be written ({error.strerror or error})",
+            "name a place you may write to",
+        ) from error
+    return destination
+
+
+def _umask() -> int:
+    """The process's file mode mask (readable only by setting it)."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
