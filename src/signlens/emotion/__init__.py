@@ -1,0 +1,16 @@
+"""What the face shows: face points to expression, frames to a clip, and the emotion boost."""
+
+from signlens.emotion.boost import GlossMap, boost_terms, load_gloss_map
+from signlens.emotion.provider import EmotionProvider, FaceFrames, LandmarkProvider
+from signlens.emotion.reading import read_emotion, sample_frames
+
+__all__ = [
+    "EmotionProvider",
+    "FaceFrames",
+    "GlossMap",
+    "LandmarkProvider",
+    "boost_terms",
+    "load_gloss_map",
+    "read_emotion",
+    "sample_frames",
+]

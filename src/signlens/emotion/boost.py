@@ -1,0 +1,188 @@
+"""The emotion boost: glosses that an expression speaks for gain a visible log term.
+
+In probability space: a gloss of emotion E has its probability multiplied by 1 + strength v_E, that is
+``log(1 + strength v_E)`` added to its log-probability, and only among the top-k candidates (the
+SLR-sentiment paper, section 3.2, multiplies raw logits instead, whose sign and scale mean nothing).
+A boost only raises and only within the top k, so the set of the top k never changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.errors import InputRejected, PartMissing, UsageError
+from signlens.recognition import EMOTIONS
+
+SHIPPED_MAP = Path(__file__).parent / "gloss_map.toml"
+
+
+@dataclass(frozen=True)
+class GlossMap:
+    """Which glosses an expression speaks for.
+
+    Attributes:
+        name: What the map is called.
+        glosses: Emotion -> glosses; no gloss stands under two emotions.
+        grammatical: Emotion -> those of its glosses whose face is grammar, not affect.
+        sha256: Hash (hex) of the map's content, whatever the file's spacing and comments; log
+            it with each result.
+    """
+
+    name: str
+    glosses: Mapping[str, tuple[str, ...]]
+    grammatical: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """Hash (hex) of the map's content: emotions, glosses and flags, in sorted order."""
+        content = {
+            part: {emotion: sorted(names) for emotion, names in sorted(table.items())}
+            for part, table in (("glosses", self.glosses), ("grammatical", self.grammatical))
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def emotion_of(self, include_grammatical: bool = False) -> dict[str, str]:
+        """Gloss -> emotion; glosses whose face is grammar only when asked for."""
+        return {
+            gloss: emotion
+            for emotion, names in self.glosses.items()
+            for gloss in names
+            if include_grammatical or gloss not in self.grammatical.get(emotion, ())
+        }
+
+    def unknown(self, vocabulary: Sequence[str]) -> tuple[str, ...]:
+        """The map's glosses that a vocabulary does not have: the boost can do nothing for them."""
+        known = {_folded(gloss) for gloss in vocabulary}
+        return tuple(g for names in self.glosses.values() for g in names if _folded(g) not in known)
+
+
+def load_gloss_map(path: str | Path | None = None) -> GlossMap:
+    """Read a gloss map.
+
+    Args:
+        path: A TOML file with ``name``, a table ``[glosses]`` (emotion = list of glosses) and,
+            if need be, ``[grammatical]``; None for the shipped map of 27 glosses.
+
+    Raises:
+        InputRejected: Not readable, an unknown key or emotion, a gloss under two emotions.
+        PartMissing: The shipped map is gone.
+    """
+    source = SHIPPED_MAP if path is None else Path(path)
+    try:
+        table = tomllib.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        if path is None:
+            raise PartMissing(source, "the shipped gloss map cannot be read", "reinstall signlens") from error
+        raise InputRejected(source, "the gloss map cannot be read", "check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputRejected(source, f"not a TOML file ({error})", "correct it") from error
+    unknown = sorted(set(table) - {"name", "glosses", "grammatical"})
+    if unknown:
+        raise InputRejected(source, f"unknown keys {unknown}", "use name, [glosses] and [grammatical]")
+    glosses = _gloss_table(source, table.get("glosses"))
+    if not glosses:
+        raise InputRejected(source, "there is no [glosses] table with an emotion", "add one")
+    grammatical = _gloss_table(source, table.get("grammatical", {}))
+    every = [_folded(g) for names in glosses.values() for g in names]
+    twice = sorted({g for g in every if every.count(g) > 1})
+    if twice:
+        raise InputRejected(source, f"these glosses stand there twice: {twice}", "keep each once")
+    stray = sorted(g for e, names in grammatical.items() for g in names if g not in glosses.get(e, ()))
+    if stray:
+        raise InputRejected(source, f"grammatical but not under that emotion: {stray}", "correct them")
+    return GlossMap(str(table.get("name", source.stem)), glosses, grammatical)
+
+
+def boost_terms(
+    glosses: Sequence[str],
+    emotion_probabilities: Mapping[str, float] | NDArray[np.floating] | Sequence[float],
+    gloss_map: GlossMap,
+    strength: float,
+    top_k: int,
+    log_probabilities: NDArray[np.floating],
+    include_grammatical: bool = False,
+) -> NDArray[np.float64]:
+    """The term that the emotion adds to each gloss's log-probability.
+
+    Args:
+        glosses: C names, one per class.
+        emotion_probabilities: The eight, by name or in the order of `EMOTIONS`; each in 0..1.
+            All zero (no face) changes nothing.
+        gloss_map: Which gloss goes with which emotion; case does not matter.
+        strength: Lambda, at least 0; 0 changes nothing. Choose it on validation.
+        top_k: Only the best k by log-probability are touched; ties go to the earlier class.
+        log_probabilities: (C,) before the boost.
+        include_grammatical: Also boost glosses whose face is grammar ("not").
+
+    Returns:
+        (C,) ``log(1 + strength v_E)`` for the glosses of E among the top k, 0 elsewhere.
+
+    Raises:
+        UsageError: Sizes that do not fit, values out of range.
+    """
+    scores = np.asarray(log_probabilities, dtype=np.float64)
+    if scores.shape != (len(glosses),):
+        raise UsageError(
+            "log_probabilities", f"shape {scores.shape} for {len(glosses)} glosses", "give one each"
+        )
+    if np.isnan(scores).any():
+        raise UsageError("log_probabilities", "some are not numbers", "give log-probabilities")
+    if not np.isfinite(strength) or strength < 0:
+        raise UsageError("strength", f"{strength} is not a strength", "give 0 or more")
+    if top_k < 1:
+        raise UsageError("top_k", f"{top_k} is too small", "give at least 1")
+    vector = _emotion_vector(emotion_probabilities)
+    value = dict(zip(EMOTIONS, vector, strict=True))
+    emotion = {_folded(g): e for g, e in gloss_map.emotion_of(include_grammatical).items()}
+    terms = np.zeros(len(glosses))
+    for index in np.argsort(-scores, kind="stable")[:top_k]:
+        name = emotion.get(_folded(glosses[index]))
+        if name is not None:
+            terms[index] = np.log1p(strength * value[name])
+    return terms
+
+
+def _emotion_vector(
+    given: Mapping[str, float] | NDArray[np.floating] | Sequence[float],
+) -> NDArray[np.float64]:
+    if isinstance(given, Mapping):
+        strangers = sorted(set(given) - set(EMOTIONS))
+        if strangers:
+            raise UsageError(
+                "emotion_probabilities", f"unknown emotions {strangers}", f"use {', '.join(EMOTIONS)}"
+            )
+        given = [given.get(name, 0.0) for name in EMOTIONS]
+    vector = np.asarray(given, dtype=np.float64)
+    if vector.shape != (len(EMOTIONS),):
+        raise UsageError(
+            "emotion_probabilities", f"shape {vector.shape}, not (8,)", f"give {', '.join(EMOTIONS)}"
+        )
+    if not ((vector >= 0) & (vector <= 1 + 1e-6)).all():
+        raise UsageError("emotion_probabilities", "some are not in 0..1", "give probabilities")
+    return vector
+
+
+def _gloss_table(source: Path, table: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(table, dict):
+        raise InputRejected(source, "a table emotion = [glosses] is missing", "add [glosses]")
+    strangers = sorted(set(table) - set(EMOTIONS))
+    if strangers:
+        raise InputRejected(source, f"unknown emotions {strangers}", f"use {', '.join(EMOTIONS)}")
+    for emotion, names in table.items():
+        if not isinstance(names, list) or not all(isinstance(g, str) and g.strip() for g in names):
+            raise InputRejected(
+                source, f"{emotion} is not a list of glosses", "write it as a list of strings"
+            )
+    return {emotion: tuple(names) for emotion, names in table.items()}
+
+
+def _folded(gloss: str) -> str:
+    return gloss.strip().casefold()

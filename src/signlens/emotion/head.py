@@ -1,0 +1,177 @@
+"""The expression head: canonical face shape to calibrated probabilities of eight expressions.
+
+A multinomial logistic regression. Training whitens the shape by principal components and
+regularises there (`signlens.training.emotion`); since every step is linear, the shipped head is the
+one matrix that they multiply out to. Inference is NumPy alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.emotion.landmarks import MEASURES, POINTS, measures, remove_head_pose, symmetric_outline
+from signlens.errors import PartMissing
+from signlens.recognition import EMOTIONS
+
+FORMAT = 1
+WEIGHTS_FILE = "landmarks.npz"
+DESCRIPTION_FILE = "landmarks.json"
+SHIPPED = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class ExpressionHead:
+    """A reference face and the linear head that reads shapes aligned to it.
+
+    Attributes:
+        version: Name of this set of weights.
+        sha256: Hash of the weights file (hex); empty for a head that was never saved.
+        reference: (468, 3) face that head pose is removed against.
+        mirror: (468,) which point is which point's mirror image.
+        weights: (F, 8) from features to logits, in the order of `signlens.recognition.EMOTIONS`.
+        bias: (8,).
+        temperature: Logits are divided by it before the softmax; above 1 softens.
+    """
+
+    version: str
+    sha256: str
+    reference: NDArray[np.float64]
+    mirror: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    temperature: float
+
+    def features(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Measures and symmetric outline of faces.
+
+        Args:
+            points: (K, 468, 3) pixels, NaN rows where there is no face.
+
+        Returns:
+            (K, F); NaN rows where there is no face.
+        """
+        return face_features(remove_head_pose(points, self.reference), self.mirror)
+
+    def probabilities(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Calibrated probabilities of the eight expressions.
+
+        Args:
+            points: (K, 468, 3) pixels, NaN rows where there is no face.
+
+        Returns:
+            (K, 8) rows that sum to 1; NaN rows where there is no face.
+        """
+        logits = (self.features(points) @ self.weights + self.bias) / self.temperature
+        return softmax(logits)
+
+
+def face_features(shape: NDArray[np.floating], mirror: NDArray[np.integer]) -> NDArray[np.float64]:
+    """What the head reads: `measures` then `symmetric_outline`, (K, F), of canonical shapes."""
+    return np.concatenate([measures(shape), symmetric_outline(shape, mirror)], axis=1)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Softmax over the last axis, safe for large logits; NaN rows stay NaN."""
+    values = np.asarray(logits, dtype=np.float64)
+    if not values.size:
+        return values
+    raised = np.exp(values - values.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+
+def save_head(head: ExpressionHead, folder: str | Path, facts: dict[str, Any]) -> str:
+    """Write the weights (npz, no pickle) and their description (JSON, with the hash).
+
+    Args:
+        head: The head; its ``sha256`` is not read.
+        folder: Where to; made when absent.
+        facts: Training facts for the description, plain JSON values.
+
+    Returns:
+        SHA-256 of the weights file (hex).
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        reference=head.reference.astype(np.float32),
+        mirror=head.mirror.astype(np.int16),
+        weights=head.weights.astype(np.float32),
+        bias=head.bias.astype(np.float32),
+        temperature=np.float64(head.temperature),
+    )
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    description = {
+        "format": FORMAT,
+        "version": head.version,
+        "sha256": digest,
+        "emotions": list(EMOTIONS),
+        "measures": list(MEASURES),
+        **facts,
+    }
+    _write_atomically(target / WEIGHTS_FILE, buffer.getvalue())
+    _write_atomically(target / DESCRIPTION_FILE, (json.dumps(description, indent=2) + "\n").encode())
+    return digest
+
+
+def load_head(folder: str | Path | None = None) -> ExpressionHead:
+    """Read a head and check it against the hash in its description.
+
+    Args:
+        folder: Folder with ``landmarks.npz`` and ``landmarks.json``; None for the shipped head.
+
+    Raises:
+        PartMissing: A file is absent, does not match its hash, or is not such a head.
+    """
+    source = SHIPPED if folder is None else Path(folder)
+    remedy = (
+        "reinstall signlens" if folder is None else "train it again (python -m signlens.training.emotion)"
+    )
+    path = source / WEIGHTS_FILE
+    try:
+        description = json.loads((source / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise PartMissing(path, f"the expression head cannot be read ({error})", remedy) from error
+    digest = hashlib.sha256(data).hexdigest()
+    if not isinstance(description, dict) or description.get("sha256") != digest:
+        raise PartMissing(path, "the expression head does not match its SHA-256", remedy)
+    if description.get("format") != FORMAT or description.get("emotions") != list(EMOTIONS):
+        raise PartMissing(path, "the expression head is of another format", remedy)
+    if description.get("measures") != list(MEASURES):
+        raise PartMissing(path, "the expression head was trained on other measures", remedy)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            head = ExpressionHead(
+                version=str(description["version"]),
+                sha256=digest,
+                reference=stored["reference"].astype(np.float64),
+                mirror=stored["mirror"].astype(np.int64),
+                weights=stored["weights"].astype(np.float64),
+                bias=stored["bias"].astype(np.float64),
+                temperature=float(stored["temperature"]),
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise PartMissing(path, f"the expression head cannot be read ({error})", remedy) from error
+    if head.reference.shape != (POINTS, 3) or head.weights.shape[1:] != (len(EMOTIONS),):
+        raise PartMissing(path, "the expression head has the wrong shapes", remedy)
+    return head
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    temporary = Path(file.name)
+    temporary.chmod(0o644)
+    os.replace(temporary, path)  # noqa: PTH105 - the same call on every platform
