@@ -1,0 +1,234 @@
+"""Rendering: a sign in, frames and their truth out."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.errors import UsageError, require_extra
+from signlens.signer.body import BodyPose
+from signlens.signer.face import PARAMETER_NAMES, parse_expression
+from signlens.signer.identity import Identity, find_identity
+from signlens.signer.notation import Performance, find_sign, perform
+from signlens.signer.scene import Camera, Scene, build_scene
+from signlens.signer.truth import Truth, TruthFrame, collect, frame_truth
+
+DEFAULT_IDENTITY = "maya"
+MAX_SIDE = 4096
+MAX_FRAMES = 3000
+
+Progress = Callable[[int, int], None]
+
+
+def _marcher() -> ModuleType:
+    try:
+        from signlens.signer import raymarch
+    except ImportError as error:
+        if (error.name or "").split(".")[0] in ("numba", "llvmlite"):
+            raise require_extra("signer", "numba") from None
+        raise
+    return raymarch
+
+
+def draw(scene: Scene, camera: Camera, *, smooth: int = 3, seed: int = 0) -> NDArray[np.uint8]:
+    """Draw one scene.
+
+    Args:
+        scene: From `build_scene`.
+        camera: The camera.
+        smooth: Extra rays per pixel along edges; 0 is fastest.
+        seed: Seed of the grain.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    view = np.array([*camera.position, camera.focal, camera.width / 2, camera.height / 2, float(seed)])
+    return np.asarray(
+        _marcher().render(
+            scene.primitives, scene.frames, scene.table, scene.face, scene.clothes, scene.colours, scene.look,
+            view, camera.width, camera.height, smooth,
+        )
+    )  # fmt: skip
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (32 <= width <= MAX_SIDE and 32 <= height <= MAX_SIDE):
+        raise UsageError(f"size {width}x{height}", "is out of range", f"each side is 32 to {MAX_SIDE} pixels")
+
+
+def render_pose_frame(
+    pose: BodyPose,
+    *,
+    identity: str | Identity = DEFAULT_IDENTITY,
+    width: int = 640,
+    height: int = 480,
+    smooth: int = 3,
+    grain: float = 0.0,
+    seed: int = 0,
+    camera: Camera | None = None,
+) -> tuple[NDArray[np.uint8], TruthFrame]:
+    """One frame of any pose.
+
+    Args:
+        pose: The body.
+        identity: A name of `load_identities`, or an identity of your own.
+        width: Pixels across (when no camera is given).
+        height: Pixels down (when no camera is given).
+        smooth: Extra rays per pixel along edges.
+        grain: Grain of the camera, 0..1 (1 is about 8 of 255 levels).
+        seed: Seed of the grain.
+        camera: A camera of your own.
+
+    Returns:
+        (height, width, 3) uint8 RGB, and the truth of this frame.
+    """
+    _check_size(width, height)
+    who = find_identity(identity) if isinstance(identity, str) else identity
+    camera = camera or Camera(width, height)
+    scene = build_scene(pose, who, grain)
+    return draw(scene, camera, smooth=smooth, seed=seed), frame_truth(scene, pose, camera, _marcher())
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A clip in the making: iterate over it to get the frames.
+
+    Attributes:
+        sign: Gloss.
+        identity: Name of the signer.
+        expression: As asked for.
+        yaw_degrees: Turn of the body to the signer's left.
+        width: Pixels across.
+        height: Pixels down.
+        fps: Frames per second.
+        frames: Number of frames.
+        truth: Where everything is in every frame; known before a frame is drawn.
+    """
+
+    sign: str
+    identity: str
+    expression: str
+    yaw_degrees: float
+    width: int
+    height: int
+    fps: float
+    frames: int
+    truth: Truth
+    _draw: Callable[[], Iterator[NDArray[np.uint8]]]
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Frames in order, each (height, width, 3) uint8 RGB."""
+        return self._draw()
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return self.frames
+
+    def to_array(self) -> NDArray[np.uint8]:
+        """All frames at once: (frames, height, width, 3) uint8 RGB."""
+        return np.stack(list(self))
+
+
+def render_sign(
+    sign: str,
+    *,
+    yaw_degrees: float = 0.0,
+    expression: str = "neutral",
+    identity: str | Identity = DEFAULT_IDENTITY,
+    width: int = 640,
+    height: int = 480,
+    fps: float = 25.0,
+    seed: int = 0,
+    grain: float = 0.0,
+    smooth: int = 3,
+    frames: int | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Rendered:
+    """Render one sign.
+
+    Frames are drawn while they are iterated over, several at once, and come in order; the
+    result is the same whatever the number of workers.
+
+    Args:
+        sign: Gloss of a shipped sign, or the path of a sign's ``.toml`` file.
+        yaw_degrees: Turn of the whole body to the signer's left, -90..90.
+        expression: A name of `signlens.signer.EXPRESSIONS`, or several joined by ``+``.
+        identity: A name of `load_identities`, or an identity of your own.
+        width: Pixels across.
+        height: Pixels down.
+        fps: Frames per second of the clip.
+        seed: 0 is the sign as written; other seeds vary tempo and places a little.
+        grain: Grain of the camera, 0..1 (1 is about 8 of 255 levels).
+        smooth: Extra rays per pixel along edges.
+        frames: Spread the whole sign over this many frames; None for its natural length.
+        progress: Called with (frames done, frames in all) after every frame.
+        workers: Threads; None for one a core.
+
+    Raises:
+        UsageError: An unknown name or a value out of range.
+        PartMissing: numba is not installed.
+    """
+    _check_size(width, height)
+    if not -90.0 <= yaw_degrees <= 90.0:
+        raise UsageError(f"yaw {yaw_degrees:g}", "is out of range", "give -90 to 90 degrees")
+    if not 1.0 <= fps <= 240.0:
+        raise UsageError(f"fps {fps:g}", "is out of range", "give 1 to 240")
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers {workers}", "is out of range", "give 1 or more")
+    face, markers = parse_expression(expression)
+    who = find_identity(identity) if isinstance(identity, str) else identity
+    performance = perform(
+        find_sign(sign), who, expression=face, markers=markers, yaw_degrees=yaw_degrees, seed=seed
+    )
+    count = frames if frames is not None else max(round(performance.duration * fps), 1)
+    if not 1 <= count <= MAX_FRAMES:
+        raise UsageError(f"{count} frames", "is out of range", f"give 1 to {MAX_FRAMES}")
+    times = np.arange(count) / fps if frames is None else np.linspace(0.0, performance.duration, count)
+    marcher = _marcher()
+    camera = Camera(width, height)
+    truths = []
+    for t in times:
+        pose = performance.pose(float(t))
+        truths.append(frame_truth(build_scene(pose, who, grain), pose, camera, marcher))
+    truth = collect(
+        truths, sign=performance.sign.gloss, identity=who.name, expression=expression, fps=fps, camera=camera
+    )
+
+    def one(i: int) -> NDArray[np.uint8]:
+        return draw(_scene_at(performance, who, float(times[i]), grain), camera, smooth=smooth, seed=seed * 100003 + i)
+
+    def frames_in_order() -> Iterator[NDArray[np.uint8]]:
+        threads = workers or os.cpu_count() or 1
+        with ThreadPoolExecutor(threads, thread_name_prefix="signer") as pool:
+            waiting: deque[Future[NDArray[np.uint8]]] = deque()
+            try:
+                sent = 0
+                for done in range(count):
+                    while sent < count and len(waiting) < 2 * threads:
+                        waiting.append(pool.submit(one, sent))
+                        sent += 1
+                    yield waiting.popleft().result()
+                    if progress is not None:
+                        progress(done + 1, count)
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    return Rendered(
+        performance.sign.gloss, who.name, expression, yaw_degrees, width, height, fps, count, truth, frames_in_order
+    )
+
+
+def _scene_at(performance: Performance, identity: Identity, t: float, grain: float) -> Scene:
+    return build_scene(performance.pose(t), identity, grain)
+
+
+__all__ = ["PARAMETER_NAMES", "Rendered", "draw", "render_pose_frame", "render_sign"]
