@@ -172,12 +172,14 @@ def arm_joints(pose: BodyPose, side: int, identity: Identity) -> ArmJoints:
     shoulder = shoulder + np.array([0.0, lift, 0.0])
     # The elbow hangs down and out; it comes out and forward as it is lifted.
     down, up = np.array([0.50, -0.85, -0.28]), np.array([0.95, 0.10, -0.10])
-    pole = down + (up - down) * arm.elbow
+    pole = down + (up - down) * arm.elbow**2
     elbow, wrist = solve_elbow(shoulder, arm.wrist, pole, UPPER_ARM * identity.arms, FOREARM * identity.arms)
     # Own side's frame to body frame; the thumb's side is minus the first column (see orientation).
     frame = arm.rotation * np.array([-1.0, 1.0, 1.0])
     points = hand_points(arm.shape, identity.hands) @ frame.T + wrist
-    return ArmJoints(shoulder * mirror, elbow * mirror, wrist * mirror, points * mirror, frame * mirror[:, None])
+    return ArmJoints(
+        shoulder * mirror, elbow * mirror, wrist * mirror, points * mirror, frame * mirror[:, None]
+    )
 
 
 def contact_point(name: str, shape: Handshape, scale: float) -> Array:

@@ -76,14 +76,30 @@ _SIGNED = {"smile", "lopsided", "mouth_wide", "brow_raise", "lids_wide", "gaze_x
 
 EMOTION_FACES: dict[str, FaceParameters] = {
     "neutral": FaceParameters(),
-    "happy": FaceParameters(smile=1.0, cheek_raise=0.9, lids_wide=-0.15, mouth_open=0.28, mouth_wide=0.3, brow_raise=0.2),
-    "sad": FaceParameters(smile=-0.9, brow_inner=1.0, brow_raise=0.1, lids_wide=-0.45, gaze_y=-0.45, mouth_wide=-0.15),
+    "happy": FaceParameters(
+        smile=1.0, cheek_raise=0.9, lids_wide=-0.15, mouth_open=0.28, mouth_wide=0.3, brow_raise=0.2
+    ),
+    "sad": FaceParameters(
+        smile=-0.9, brow_inner=1.0, brow_raise=0.1, lids_wide=-0.45, gaze_y=-0.45, mouth_wide=-0.15
+    ),
     "surprise": FaceParameters(brow_raise=1.0, lids_wide=1.0, mouth_open=0.75, mouth_wide=-0.35),
     "fear": FaceParameters(
-        brow_raise=0.65, brow_inner=0.8, brow_furrow=0.25, lids_wide=1.0, mouth_open=0.32, mouth_wide=0.75, smile=-0.45
+        brow_raise=0.65,
+        brow_inner=0.8,
+        brow_furrow=0.25,
+        lids_wide=1.0,
+        mouth_open=0.32,
+        mouth_wide=0.75,
+        smile=-0.45,
     ),
     "disgust": FaceParameters(
-        nose_wrinkle=1.0, upper_lip=1.0, brow_furrow=0.7, lids_wide=-0.6, smile=-0.55, cheek_raise=0.5, mouth_open=0.06
+        nose_wrinkle=1.0,
+        upper_lip=1.0,
+        brow_furrow=0.7,
+        lids_wide=-0.6,
+        smile=-0.55,
+        cheek_raise=0.5,
+        mouth_open=0.06,
     ),
     "anger": FaceParameters(brow_furrow=1.0, brow_raise=-0.35, lids_wide=0.15, lip_press=0.9, smile=-0.4),
     "contempt": FaceParameters(lopsided=0.95, lids_wide=-0.35, lip_press=0.35, brow_raise=-0.1),
@@ -191,7 +207,7 @@ class FaceShape:
         return np.asarray(tilt - self.lid_low[side] * (1.0 - q * q) ** 0.75)
 
     def mouth(self, x: NDArray[np.float64], edge: str) -> NDArray[np.float64]:
-        """Height of a mouth edge at x: ``middle``, ``top``, ``bottom`` (opening), ``upper``, ``lower`` (lips)."""
+        """Height at x of ``middle``, of the opening's ``top`` and ``bottom``, or of the lips' ``upper`` and ``lower``."""
         left = x > 0
         half = np.where(left, self.mouth_half[1], self.mouth_half[0])
         lift = np.where(left, self.lift[1], self.lift[0])
@@ -253,7 +269,8 @@ def face_shape(face: FaceParameters, build: FaceBuild) -> FaceShape:
         lift=(lift[0], lift[1]),
         open_up=0.50 * open_ + 0.30 * face.upper_lip * min(open_ * 8.0, 1.0),
         open_low=1.95 * open_,
-        lip_up=0.58 * build.lips * pressed * stretch * (1.0 + 0.2 * max(-face.mouth_wide, 0.0)) + 0.12 * face.upper_lip,
+        lip_up=0.58 * build.lips * pressed * stretch * (1.0 + 0.2 * max(-face.mouth_wide, 0.0))
+        + 0.12 * face.upper_lip,
         lip_low=0.78 * build.lips * pressed * stretch,
         jaw_drop=1.55 * open_,
     )

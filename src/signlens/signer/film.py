@@ -26,8 +26,28 @@ def _codec() -> str:
     raise UsageError("video codec", "this build of PyAV can write none of H.264 and MPEG-4", "reinstall av")
 
 
+def check_video_path(path: str | Path) -> Path:
+    """Say at once, before anything is drawn, that a video cannot be written there.
+
+    Raises:
+        UsageError: The ending is not one that can be written.
+        InputRejected: The folder does not exist.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(path, "is no video name that can be written", f"end it in {', '.join(_FORMATS)}")
+    if not path.parent.is_dir():
+        raise InputRejected(path, "its folder does not exist", "make the folder first")
+    return path
+
+
 def write_video(
-    frames: Iterable[NDArray[np.uint8]], path: str | Path, *, fps: float = 25.0, quality: int = 20, comment: str = ""
+    frames: Iterable[NDArray[np.uint8]],
+    path: str | Path,
+    *,
+    fps: float = 25.0,
+    quality: int = 20,
+    comment: str = "",
 ) -> int:
     """Write frames as H.264 (MPEG-4 part 2 where PyAV has no H.264 encoder), yuv420p.
 
@@ -47,17 +67,17 @@ def write_video(
         UsageError: The ending is not one of the three, or there are no frames.
         InputRejected: The file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        raise UsageError(path, "is no video name that can be written", f"end it in {', '.join(_FORMATS)}")
+    path = check_video_path(path)
     codec = _codec()
-    if not path.parent.is_dir():
-        raise InputRejected(path, "its folder does not exist", "make the folder first")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix, delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix, delete=False
+        ) as file:
             temporary = Path(file.name)
     except OSError as error:
-        raise InputRejected(path, f"it cannot be written ({error.strerror})", "choose another place") from None
+        raise InputRejected(
+            path, f"it cannot be written ({error.strerror})", "choose another place"
+        ) from None
     try:
         count = 0
         with av.open(str(temporary), "w", format=_FORMATS[path.suffix.lower()]) as container:
@@ -76,7 +96,9 @@ def write_video(
                         stream.options = {"crf": str(quality), "preset": "medium", "tune": "animation"}
                     else:
                         stream.bit_rate = width * height * 4
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[:height, :width]), format="rgb24")
+                picture = av.VideoFrame.from_ndarray(
+                    np.ascontiguousarray(frame[:height, :width]), format="rgb24"
+                )
                 for packet in stream.encode(picture):
                     container.mux(packet)
                 count += 1
@@ -88,6 +110,8 @@ def write_video(
         temporary.replace(path)
         return count
     except OSError as error:
-        raise InputRejected(path, f"it cannot be written ({error.strerror or error})", "choose another place") from None
+        raise InputRejected(
+            path, f"it cannot be written ({error.strerror or error})", "choose another place"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)

@@ -104,7 +104,9 @@ def hand_points(shape: Handshape, scale: float = 1.0) -> NDArray[np.float64]:
         points[5 + 4 * i] = point
         for j in range(3):
             bend += np.radians(shape.flexion[i, j])
-            point = point + PHALANGES[i, j] * (forward * np.cos(bend) + np.array([0.0, 0.0, 1.0]) * np.sin(bend))
+            point = point + PHALANGES[i, j] * (
+                forward * np.cos(bend) + np.array([0.0, 0.0, 1.0]) * np.sin(bend)
+            )
             points[6 + 4 * i + j] = point
     return points * scale
 
@@ -115,11 +117,17 @@ _PARTS = {"fingers", *FINGERS, "spread", "thumb", "about"}
 def _read_handshape(name: str, data: dict[str, object], source: str) -> Handshape:
     unknown = set(data) - _PARTS
     if unknown:
-        raise InputRejected(source, f"handshape {name!r} has an unknown key {sorted(unknown)[0]!r}", "remove it")
+        raise InputRejected(
+            source, f"handshape {name!r} has an unknown key {sorted(unknown)[0]!r}", "remove it"
+        )
     rows = []
     for finger in FINGERS:
         value = data.get(finger, data.get("fingers"))
-        if not isinstance(value, list) or len(value) != 3 or not all(isinstance(v, int | float) for v in value):
+        if (
+            not isinstance(value, list)
+            or len(value) != 3
+            or not all(isinstance(v, int | float) for v in value)
+        ):
             raise InputRejected(source, f"handshape {name!r} needs three angles for the {finger} finger", "")
         rows.append([float(v) for v in value])
     spread = data.get("spread", 0.0)

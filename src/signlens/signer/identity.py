@@ -106,7 +106,9 @@ def read_identity(name: str, data: dict[str, Any], source: str) -> Identity:
     known = {f.name: f for f in fields(Identity)}
     for key, value in data.items():
         if key not in known or key == "name":
-            raise InputRejected(source, f"identity {name!r} has an unknown key {key!r}", "remove it or correct its name")
+            raise InputRejected(
+                source, f"identity {name!r} has an unknown key {key!r}", "remove it or correct its name"
+            )
         if key in _CHOICES and value not in _CHOICES[key]:
             raise InputRejected(
                 source, f"identity {name!r}: {key} is {value!r}", f"choose from {', '.join(_CHOICES[key])}"
@@ -114,12 +116,16 @@ def read_identity(name: str, data: dict[str, Any], source: str) -> Identity:
         if key in _COLOURS and not (isinstance(value, str) and _COLOUR.match(value)):
             raise InputRejected(source, f"identity {name!r}: {key} is {value!r}", "write a colour as #rrggbb")
         if known[key].type == "float" and not (isinstance(value, int | float) and 0.0 <= value <= 2.0):
-            raise InputRejected(source, f"identity {name!r}: {key} is {value!r}", "write a number from 0 to 2")
+            raise InputRejected(
+                source, f"identity {name!r}: {key} is {value!r}", "write a number from 0 to 2"
+            )
     values = dict(data)
     if "backdrop" in values:
         pair = values["backdrop"]
         if not (isinstance(pair, list) and len(pair) == 2 and all(_COLOUR.match(str(c)) for c in pair)):
-            raise InputRejected(source, f"identity {name!r}: backdrop is {pair!r}", "write two colours as #rrggbb")
+            raise InputRejected(
+                source, f"identity {name!r}: backdrop is {pair!r}", "write two colours as #rrggbb"
+            )
         values["backdrop"] = (pair[0], pair[1])
     glasses = values.get("glasses", "")
     if glasses and not _COLOUR.match(glasses):
@@ -127,7 +133,9 @@ def read_identity(name: str, data: dict[str, Any], source: str) -> Identity:
     try:
         return Identity(name=name, **values)
     except TypeError as error:
-        raise InputRejected(source, f"identity {name!r} is not complete ({error})", "add what is missing") from None
+        raise InputRejected(
+            source, f"identity {name!r} is not complete ({error})", "add what is missing"
+        ) from None
 
 
 @cache

@@ -153,23 +153,37 @@ class _Reader:
             raise self.fail(f"{where} is not a table")
         for key in data:
             if key not in allowed:
-                raise self.fail(f"{where} has an unknown key {key!r}", f"known keys: {', '.join(sorted(allowed))}")
+                raise self.fail(
+                    f"{where} has an unknown key {key!r}", f"known keys: {', '.join(sorted(allowed))}"
+                )
         return data
 
-    def number(self, data: dict[str, Any], key: str, where: str, low: float, high: float, default: float | None = None) -> float:
+    def number(
+        self,
+        data: dict[str, Any],
+        key: str,
+        where: str,
+        low: float,
+        high: float,
+        default: float | None = None,
+    ) -> float:
         value = data.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise self.fail(f"{where}: {key} is {value!r}", f"write a number from {low:g} to {high:g}")
         return float(value)
 
-    def choice(self, data: dict[str, Any], key: str, where: str, options: Any, default: str | None = None) -> str:
+    def choice(
+        self, data: dict[str, Any], key: str, where: str, options: Any, default: str | None = None
+    ) -> str:
         value = data.get(key, default)
         if value not in options:
             raise self.fail(f"{where}: {key} is {value!r}", f"choose from {', '.join(sorted(options))}")
         return str(value)
 
     def vector(self, value: Any, where: str) -> Array:
-        if not (isinstance(value, list) and len(value) == 3 and all(isinstance(v, int | float) for v in value)):
+        if not (
+            isinstance(value, list) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
+        ):
             raise self.fail(f"{where} is {value!r}", "write three numbers: out, up, forward")
         return np.array([float(v) for v in value])
 
@@ -181,7 +195,9 @@ class _Reader:
             total = np.zeros(3)
             for word in str(value).split("-"):
                 if word not in DIRECTIONS:
-                    raise self.fail(f"{where}: {word!r} is no direction", f"choose from {', '.join(DIRECTIONS)}")
+                    raise self.fail(
+                        f"{where}: {word!r} is no direction", f"choose from {', '.join(DIRECTIONS)}"
+                    )
                 total = total + np.array(DIRECTIONS[word])
         length = float(np.linalg.norm(total))
         if length < 1e-6:
@@ -206,10 +222,18 @@ def _read_extra(read: _Reader, data: dict[str, Any], where: str) -> dict[str, An
             read.number(c, "size", where, 0, 30) / 100,
             read.number(c, "count", where, 0.5, 10),
         )
-    for name, keys in (("twist", _TWIST_KEYS), ("wave", _TWIST_KEYS), ("nod", _TWIST_KEYS), ("wiggle", _WIGGLE_KEYS)):
+    for name, keys in (
+        ("twist", _TWIST_KEYS),
+        ("wave", _TWIST_KEYS),
+        ("nod", _TWIST_KEYS),
+        ("wiggle", _WIGGLE_KEYS),
+    ):
         if name in data:
             c = read.keys(data[name], keys, f"{where}: {name}")
-            extra[name] = (read.number(c, "degrees", where, -180, 180), read.number(c, "count", where, 0.5, 10))
+            extra[name] = (
+                read.number(c, "degrees", where, -180, 180),
+                read.number(c, "count", where, 0.5, 10),
+            )
     if "close" in data:
         c = read.keys(data["close"], _CLOSE_KEYS, f"{where}: close")
         extra["close"] = (
@@ -245,10 +269,14 @@ def _read_hand(read: _Reader, rows: Any, side: str, one: bool) -> tuple[Key, ...
             if one:
                 raise read.fail(f"{where}: place {place!r}, but the other hand has no keyframes")
             if spot not in CONTACTS:
-                raise read.fail(f"{where}: place {place!r}", f"choose from {', '.join(OTHER_PREFIX + c for c in CONTACTS)}")
+                raise read.fail(
+                    f"{where}: place {place!r}",
+                    f"choose from {', '.join(OTHER_PREFIX + c for c in CONTACTS)}",
+                )
         elif place not in HEAD_PLACES and place not in BODY_PLACES:
             raise read.fail(
-                f"{where}: place {place!r} is not known", f"choose from {', '.join((*HEAD_PLACES, *BODY_PLACES))}"
+                f"{where}: place {place!r} is not known",
+                f"choose from {', '.join((*HEAD_PLACES, *BODY_PLACES))}",
             )
         fingers = read.direction(values["fingers"], f"{where}: fingers")
         palm = read.direction(values["palm"], f"{where}: palm")
@@ -348,7 +376,9 @@ def find_sign(name: str) -> Sign:
             raise InputRejected(name, f"it cannot be read ({error})", "give a sign's TOML file") from None
     signs = load_signs()
     if name not in signs:
-        raise UsageError(f"sign {name!r}", "is not known", f"choose from {', '.join(signs)}, or give a .toml file")
+        raise UsageError(
+            f"sign {name!r}", "is not known", f"choose from {', '.join(signs)}, or give a .toml file"
+        )
     return signs[name]
 
 
@@ -559,7 +589,13 @@ def _rest_row() -> Array:
 
 
 def _place_track(
-    keys: tuple[Key, ...], sign: Sign, timing: Timing, identity: Identity, heads: Any, other: _Track | None, jitter: Array
+    keys: tuple[Key, ...],
+    sign: Sign,
+    timing: Timing,
+    identity: Identity,
+    heads: Any,
+    other: _Track | None,
+    jitter: Array,
 ) -> _Track:
     """Put keyframes on a body; `heads` gives the head's frame at a time, `other` the other hand."""
     begin = timing.lead + timing.rise
@@ -576,7 +612,9 @@ def _place_track(
             assert other is not None  # checked when the sign was read
             arm = _hand_at(other, time)
             frame = arm.rotation * np.array([-1.0, 1.0, 1.0])
-            spot = frame @ contact_point(key.place[len(OTHER_PREFIX) :], arm.shape, identity.hands) + arm.wrist
+            spot = (
+                frame @ contact_point(key.place[len(OTHER_PREFIX) :], arm.shape, identity.hands) + arm.wrist
+            )
             spot = spot * np.array([-1.0, 1.0, 1.0])  # the other side's frame
         elif key.place in HEAD_PLACES:
             rotation, centre = heads(time)
@@ -637,7 +675,12 @@ def perform(
     jitter = np.zeros((2, 64, 3))
     if seed != 0:
         tempo = float(np.exp(rng.normal(0, 0.10)))
-        timing = Timing(*(v * float(np.exp(rng.normal(0, 0.12))) for v in (timing.lead, timing.rise, timing.fall, timing.tail)))
+        timing = Timing(
+            *(
+                v * float(np.exp(rng.normal(0, 0.12)))
+                for v in (timing.lead, timing.rise, timing.fall, timing.tail)
+            )
+        )
         sign = _scaled(sign, tempo)
         # One shift for the whole sign and a smaller one a keyframe.
         jitter = rng.normal(0, 0.008, (2, 1, 3)) + rng.normal(0, 0.002, (2, 64, 3))
@@ -676,7 +719,12 @@ def _scaled(sign: Sign, tempo: float) -> Sign:
     right = keys(sign.right)
     left = right if sign.left is sign.right else keys(sign.left)
     return replace(
-        sign, right=right, left=left, face=keys(sign.face), duration=sign.duration * tempo, hold=sign.hold * tempo
+        sign,
+        right=right,
+        left=left,
+        face=keys(sign.face),
+        duration=sign.duration * tempo,
+        hold=sign.hold * tempo,
     )
 
 

@@ -166,10 +166,7 @@ def _group(p, f, t, g, x, y, z):
         d = 1e9
         for i in range(first, last):
             e = _primitive(p, i, lx, ly, lz)
-            if p[i, 10] == 0.0:
-                d = _smooth_min(d, e, p[i, 9])
-            else:
-                d = -_smooth_min(-d, e, p[i, 9])
+            d = _smooth_min(d, e, p[i, 9]) if p[i, 10] == 0.0 else -_smooth_min(-d, e, p[i, 9])
         return d
     # A hand: every finger melts into the palm but never into its neighbour (no webbing).
     palm = 1e9
@@ -370,11 +367,15 @@ def _paint_head(face, colours, x, y, z, w):
             amount *= np.exp(-((y - 3.5) ** 2) / 0.45) * 0.34 * face[F_FURROW]
             r, g, b = r * (1.0 - amount), g * (1.0 - 1.2 * amount), b * (1.0 - 1.2 * amount)
         if face[F_WRINKLE] > 0.01:
-            amount = np.exp(-((y - 1.55 - 0.25 * ax) ** 2) / 0.02) + np.exp(-((y - 2.1 - 0.25 * ax) ** 2) / 0.02)
+            amount = np.exp(-((y - 1.55 - 0.25 * ax) ** 2) / 0.02) + np.exp(
+                -((y - 2.1 - 0.25 * ax) ** 2) / 0.02
+            )
             amount *= np.exp(-(x * x) / 0.9) * 0.22 * face[F_WRINKLE]
             r, g, b = r * (1.0 - amount), g * (1.0 - 1.2 * amount), b * (1.0 - 1.2 * amount)
         if face[F_FOREHEAD] > 0.01:
-            amount = np.exp(-((y - 6.2 + 0.02 * x * x) ** 2) / 0.02) + np.exp(-((y - 7.0 + 0.02 * x * x) ** 2) / 0.02)
+            amount = np.exp(-((y - 6.2 + 0.02 * x * x) ** 2) / 0.02) + np.exp(
+                -((y - 7.0 + 0.02 * x * x) ** 2) / 0.02
+            )
             amount *= _step(3.6, 1.6, ax) * 0.13 * face[F_FOREHEAD]
             r, g, b = r * (1.0 - amount), g * (1.0 - 1.2 * amount), b * (1.0 - 1.2 * amount)
         # Socket: a soft shade and a lid crease round the eye.
@@ -407,8 +408,8 @@ def _paint_head(face, colours, x, y, z, w):
             bottom = middle - face[F_OPEN_LOW] * np.sqrt(arch)
             # Cupid's bow above, a full curve below.
             bow = 1.0 - 0.20 * np.exp(-(ax * ax) / 0.10)
-            upper = top + face[F_LIP_UP] * (1.0 - c ** 1.7) * bow
-            lower = bottom - face[F_LIP_LOW] * arch ** 0.62
+            upper = top + face[F_LIP_UP] * (1.0 - c**1.7) * bow
+            lower = bottom - face[F_LIP_LOW] * arch**0.62
             beyond = max(ax - width, 0.0)
             edge = 0.05 + w
             inside = _step(edge, -edge, max(y - upper, lower - y)) * _step(0.16 + w, 0.0, beyond)
@@ -425,7 +426,9 @@ def _paint_head(face, colours, x, y, z, w):
                 r, g, b = _mix(r, g, b, colours, C_TONGUE, cavity * tongue * (1.0 - tooth) * 0.9)
                 spec *= 1.0 - cavity
             # The line between closed lips, drawn on a little past the corners.
-            line = (1.0 - open_amount) * _step(0.085 + w, 0.02, abs(y - middle)) * _step(0.35, -0.1, ax - width)
+            line = (
+                (1.0 - open_amount) * _step(0.085 + w, 0.02, abs(y - middle)) * _step(0.35, -0.1, ax - width)
+            )
             line = max(line, 0.8 * _step(0.22 + w, 0.05, np.sqrt((ax - width) ** 2 + (y - middle) ** 2)))
             r, g, b = _mix(r, g, b, colours, C_MOUTH, 0.62 * line)
     return r, g, b, spec
@@ -447,7 +450,7 @@ def _paint_eye(face, colours, left, x, y, z, w):
     tilt = 0.10 * q
     peak = 1.0 - (q + 0.08) ** 2 if abs(q) < 1.0 else 0.0
     top = tilt + up * max(peak, 0.0) ** 0.62
-    bottom = tilt - low * arch ** 0.75
+    bottom = tilt - low * arch**0.75
     edge = 0.05 + w
     r, g, b = colours[C_SKIN, 0], colours[C_SKIN, 1], colours[C_SKIN, 2]
     spec = 0.08
@@ -480,7 +483,9 @@ def _paint_eye(face, colours, left, x, y, z, w):
         spec = spec * (1.0 - inside) + 0.25 * inside
     # Lashes: a dark line on the upper lid, thicker outside, with a small wing; a faint one below.
     thick = face[F_LASH] * (0.65 + 0.5 * _step(-0.8, 0.9, q)) + w * 0.3
-    line = _step(thick + edge * 0.6, thick - edge * 0.6, abs(y - top - 0.3 * thick)) * _step(1.12, 0.98, abs(q))
+    line = _step(thick + edge * 0.6, thick - edge * 0.6, abs(y - top - 0.3 * thick)) * _step(
+        1.12, 0.98, abs(q)
+    )
     r, g, b = _mix(r, g, b, colours, C_LASH, 0.92 * line)
     line = _step(0.05 + edge, 0.0, abs(y - bottom)) * _step(1.08, 0.9, abs(q)) * 0.35
     r, g, b = _mix(r, g, b, colours, C_LASH, line)
@@ -604,7 +609,11 @@ def _shade(p, f, t, face, clothes, colours, look, ox, oy, oz, dx, dy, dz, s, hit
         r, g, bl, spec, skin = _paint_torso(clothes, colours, lx, ly, lz, w * 0.7)
     elif material == HAIR:
         angle = np.arctan2(lx, lz)
-        strand = 0.5 + 0.25 * np.sin(angle * 47.0 + 6.0 * ly * 10.0) + 0.25 * np.sin(angle * 83.0 - 4.0 * ly * 10.0)
+        strand = (
+            0.5
+            + 0.25 * np.sin(angle * 47.0 + 6.0 * ly * 10.0)
+            + 0.25 * np.sin(angle * 83.0 - 4.0 * ly * 10.0)
+        )
         k = 0.88 + 0.24 * strand * look[0]
         r, g, bl = colours[C_HAIR, 0] * k, colours[C_HAIR, 1] * k, colours[C_HAIR, 2] * k
         spec, skin = 0.10, 0.0
@@ -657,7 +666,7 @@ def _shade(p, f, t, face, clothes, colours, look, ox, oy, oz, dx, dy, dz, s, hit
     hx, hy, hz = kx - dx, ky - dy, kz - dz
     lh = np.sqrt(hx * hx + hy * hy + hz * hz)
     shine = max((nx * hx + ny * hy + nz * hz) / lh, 0.0)
-    gloss = spec * (shine ** 24 if material != EYE else shine ** 60) * shadow
+    gloss = spec * (shine**24 if material != EYE else shine**60) * shadow
     return r * lr + gloss, g * lg + gloss, bl * lb + gloss
 
 
@@ -761,7 +770,9 @@ def render(p, f, t, face, clothes, colours, look, camera, width, height, smooth)
             state ^= state << np.uint64(13)
             state ^= state >> np.uint64(7)
             state ^= state << np.uint64(17)
-            grain = (float(state & np.uint64(255)) + float((state >> np.uint64(8)) & np.uint64(255))) / 255.0 - 1.0
+            grain = (
+                float(state & np.uint64(255)) + float((state >> np.uint64(8)) & np.uint64(255))
+            ) / 255.0 - 1.0
             for c in range(3):
                 value = image[j, i, c] * 255.0 + 8.0 * look[1] * grain + 0.5
                 out[j, i, c] = np.uint8(min(max(value, 0.0), 255.0))

@@ -203,7 +203,9 @@ def render_sign(
     )
 
     def one(i: int) -> NDArray[np.uint8]:
-        return draw(_scene_at(performance, who, float(times[i]), grain), camera, smooth=smooth, seed=seed * 100003 + i)
+        return draw(
+            _scene_at(performance, who, float(times[i]), grain), camera, smooth=smooth, seed=seed * 100003 + i
+        )
 
     def frames_in_order() -> Iterator[NDArray[np.uint8]]:
         threads = workers or os.cpu_count() or 1
@@ -223,7 +225,16 @@ def render_sign(
                     future.cancel()
 
     return Rendered(
-        performance.sign.gloss, who.name, expression, yaw_degrees, width, height, fps, count, truth, frames_in_order
+        performance.sign.gloss,
+        who.name,
+        expression,
+        yaw_degrees,
+        width,
+        height,
+        fps,
+        count,
+        truth,
+        frames_in_order,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,10 @@ class Camera:
         q = points - np.array(self.position)
         depth = -q[..., 2]
         return np.stack(
-            [self.width / 2 + self.focal * q[..., 0] / depth, self.height / 2 - self.focal * q[..., 1] / depth],
+            [
+                self.width / 2 + self.focal * q[..., 0] / depth,
+                self.height / 2 - self.focal * q[..., 1] / depth,
+            ],
             axis=-1,
         )
 
@@ -103,11 +107,21 @@ class _Builder:
         self.primitives.append([BALL, *map(float, a), 0.0, 0.0, 0.0, r, r, blend, operation, 0.0])
 
     def ellipsoid(
-        self, a: Array, radii: Array, blend: float = 0.0, operation: float = JOIN, turn: float = 0.0, chain: float = 0.0
+        self,
+        a: Array,
+        radii: Array,
+        blend: float = 0.0,
+        operation: float = JOIN,
+        turn: float = 0.0,
+        chain: float = 0.0,
     ) -> None:
-        self.primitives.append([ELLIPSOID, *map(float, a), *map(float, radii), turn, 0.0, blend, operation, chain])
+        self.primitives.append(
+            [ELLIPSOID, *map(float, a), *map(float, radii), turn, 0.0, blend, operation, chain]
+        )
 
-    def close(self, material: int, rotation: Array, origin: Array, a: Array, b: Array, r: float, hand: bool = False) -> None:
+    def close(
+        self, material: int, rotation: Array, origin: Array, a: Array, b: Array, r: float, hand: bool = False
+    ) -> None:
         """End a group; a, b, r bound it in the group's own frame."""
         self.frames.append(
             np.concatenate([rotation.ravel(), origin, rotation @ a + origin, rotation @ b + origin, [r]])
@@ -178,12 +192,25 @@ def _arm(build: _Builder, identity: Identity, arm: ArmJoints, body: Array) -> No
 def _hand(build: _Builder, identity: Identity, arm: ArmJoints, body: Array) -> None:
     size = identity.hands
     points = (arm.hand - arm.wrist) @ arm.frame  # back into the hand's own frame
-    roots = _v(0.013, 0.006, 0) * size, _v(0.005, 0.004, 0) * size, _v(-0.005, 0.004, 0) * size, _v(-0.013, 0.006, 0) * size
+    roots = (
+        _v(0.013, 0.006, 0) * size,
+        _v(0.005, 0.004, 0) * size,
+        _v(-0.005, 0.004, 0) * size,
+        _v(-0.013, 0.006, 0) * size,
+    )
     for i in range(4):
         knuckle = points[5 + 4 * i] - _v(0, 0.004, 0) * size
         build.cone(roots[i], knuckle, 0.0160 * size, (0.0122, 0.0124, 0.0118, 0.0108)[i] * size, 0.014)
-    build.cone(_v(0.010, 0.010, 0.002) * size, _between(points[1], points[2], 0.75), 0.0155 * size, 0.0135 * size, 0.016)
-    build.cone(_v(-0.014, 0.016, 0.003) * size, _v(-0.027, 0.058, 0.003) * size, 0.0145 * size, 0.0120 * size, 0.014)
+    build.cone(
+        _v(0.010, 0.010, 0.002) * size,
+        _between(points[1], points[2], 0.75),
+        0.0155 * size,
+        0.0135 * size,
+        0.016,
+    )
+    build.cone(
+        _v(-0.014, 0.016, 0.003) * size, _v(-0.027, 0.058, 0.003) * size, 0.0145 * size, 0.0120 * size, 0.014
+    )
     build.cone(_v(0, -0.016, 0) * size, _v(0, 0.012, 0) * size, 0.0225 * size, 0.0205 * size, 0.012)
     r1, r2 = THUMB_RADII[0] * size, THUMB_RADII[1] * size
     radii = np.linspace(r1, r2, 4)
@@ -207,14 +234,22 @@ def _head(build: _Builder, identity: Identity, shape: FaceShape, face_width: flo
     build.ellipsoid(_v(0, -2.1 - 0.25 * drop, 0.35), _v(6.05 * face_width, 6.4 + 0.2 * drop, 5.75), 2.6)
     for i, s in enumerate((-1.0, 1.0)):
         lift = 0.55 * f.cheek_raise + 0.10 * max(f.smile, 0.0) + 0.2 * max(s * f.lopsided, 0.0)
-        build.ball(_v(s * (3.75 + 0.25 * max(f.smile, 0) + 0.35 * f.cheek_puff), -1.0 + lift, 3.35), 2.25 + 0.12 * lift, 2.2)
+        build.ball(
+            _v(s * (3.75 + 0.25 * max(f.smile, 0) + 0.35 * f.cheek_puff), -1.0 + lift, 3.35),
+            2.25 + 0.12 * lift,
+            2.2,
+        )
         build.ball(_v(s * 3.1, -4.2, 3.3), 1.55 + 0.8 * f.cheek_puff, 2.0)
         build.cone(
             _v(s * 5.0 * jaw, -2.6 - 0.5 * drop, 0.2), _v(s * 1.7 * jaw, -7.0 - drop, 3.2), 1.35, 1.25, 2.2
         )
         # Brow ridge, following the brow a little.
         build.cone(
-            _v(s * 1.7, shape.brow_inner[i] - 0.25, 5.35), _v(s * 4.9, shape.brow_outer[i] - 0.3, 3.9), 0.75, 0.7, 1.6
+            _v(s * 1.7, shape.brow_inner[i] - 0.25, 5.35),
+            _v(s * 4.9, shape.brow_outer[i] - 0.3, 3.9),
+            0.75,
+            0.7,
+            1.6,
         )
         build.ellipsoid(_v(s * 7.35 * face_width, 0.9, -1.3), _v(0.85, 2.25, 1.45), 0.7, turn=-s * 0.16)
     build.ball(_v(0, -7.15 - drop, 3.55), 1.65, 2.0)
@@ -227,14 +262,25 @@ def _head(build: _Builder, identity: Identity, shape: FaceShape, face_width: flo
     for s in (-1.0, 1.0):
         build.ball(_v(s * 1.08 * nose, -1.05 + wrinkle, 6.15), 0.62 * nose, 0.8)
     # Lips: soft ridges along the painted curves; the mouth opens into a hollow.
-    for s, half, lift in ((-1.0, shape.mouth_half[0], shape.lift[0]), (1.0, shape.mouth_half[1], shape.lift[1])):
+    for s, half, lift in (
+        (-1.0, shape.mouth_half[0], shape.lift[0]),
+        (1.0, shape.mouth_half[1], shape.lift[1]),
+    ):
         y = shape.mouth_y - 0.3 * lift
         corner = _v(s * half * 0.92, y + lift * 0.95, 4.95)
         build.cone(
-            _v(s * 0.35, y + shape.open_up + 0.5 * shape.lip_up, 5.92), corner, 0.40 * identity.lips_full ** 0.5, 0.22, 0.55
+            _v(s * 0.35, y + shape.open_up + 0.5 * shape.lip_up, 5.92),
+            corner,
+            0.40 * identity.lips_full**0.5,
+            0.22,
+            0.55,
         )
         build.cone(
-            _v(s * 0.2, y - shape.open_low - 0.5 * shape.lip_low, 5.72), corner, 0.48 * identity.lips_full ** 0.5, 0.2, 0.55
+            _v(s * 0.2, y - shape.open_low - 0.5 * shape.lip_low, 5.72),
+            corner,
+            0.48 * identity.lips_full**0.5,
+            0.2,
+            0.55,
         )
     opening = shape.open_up + shape.open_low
     if opening > 0.15:
@@ -257,7 +303,12 @@ def _hair(build: _Builder, identity: Identity) -> bool:
         build.ellipsoid(_v(0, -4.6, 1.0), _v(12, 5.8, 9.0), 0.5, CUT)
     elif style == "short":
         build.ellipsoid(_v(0, 4.8, -2.1), _v(8.1, 8.3, 8.6))
-        for x, y, z, r in ((-4.2, 10.6, 3.1, 2.5), (-0.9, 11.6, 3.9, 2.7), (2.6, 11.2, 3.4, 2.6), (5.2, 9.4, 2.2, 2.0)):
+        for x, y, z, r in (
+            (-4.2, 10.6, 3.1, 2.5),
+            (-0.9, 11.6, 3.9, 2.7),
+            (2.6, 11.2, 3.4, 2.6),
+            (5.2, 9.4, 2.2, 2.0),
+        ):
             build.ball(_v(x, y, z), r, 2.2)
         build.ellipsoid(_v(0.0, 0.2, 8.6), _v(6.9, 7.9, 7.4), 0.8, CUT)
         build.ellipsoid(_v(0, -5.4, 1.6), _v(12, 6.6, 9.0), 0.8, CUT)
@@ -334,7 +385,9 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
     first = len(build.primitives)
     _head(build, identity, shape, identity.face_width, pose)
     _scale_last(build, first, unit)
-    build.close(HEAD, head, origin, _v(0, 3.6, -1.4) * unit, _v(0, -3.0 - shape.jaw_drop, 1.0) * unit, 9.4 * unit)
+    build.close(
+        HEAD, head, origin, _v(0, 3.6, -1.4) * unit, _v(0, -3.0 - shape.jaw_drop, 1.0) * unit, 9.4 * unit
+    )
     for s, left in ((-1.0, 0.0), (1.0, 1.0)):
         eye = _v(s * shape.eye_x, shape.eye_y, 4.35)
         build.ellipsoid(_v(0, 0, 0), _v(2.05, 1.75, 1.55) * unit, chain=left)
@@ -342,17 +395,27 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
     first = len(build.primitives)
     if _hair(build, identity):
         _scale_last(build, first, unit)
-        low = -14.0 if identity.hair_style == "long" else -3.0 if identity.hair_style in ("bob", "fringe") else 2.0
+        low = (
+            -14.0
+            if identity.hair_style == "long"
+            else -3.0
+            if identity.hair_style in ("bob", "fringe")
+            else 2.0
+        )
         top = 6.5 if identity.hair_style == "bun" else 5.0
         build.close(HAIR, head, origin, _v(0, top, -2.5) * unit, _v(0, low, -2.5) * unit, 12.4 * unit)
     if identity.glasses:
         first = len(build.primitives)
         for s in (-1.0, 1.0):
             ring = [
-                _v(s * 3.3 + 2.25 * np.cos(a), 2.0 + 1.9 * np.sin(a), 7.0 - 0.05 * (s * 3.3 + 2.25 * np.cos(a)) ** 2)
+                _v(
+                    s * 3.3 + 2.25 * np.cos(a),
+                    2.0 + 1.9 * np.sin(a),
+                    7.0 - 0.05 * (s * 3.3 + 2.25 * np.cos(a)) ** 2,
+                )
                 for a in np.linspace(0, 2 * np.pi, 15)
             ]
-            for a, b in zip(ring[:-1], ring[1:], strict=True):
+            for a, b in pairwise(ring):
                 build.cone(a, b, 0.17, 0.17)
             build.cone(_v(s * 5.5, 2.3, 5.45), _v(s * 7.4, 2.3, -0.4), 0.17, 0.17)
         build.cone(_v(-1.05, 2.3, 6.95), _v(1.05, 2.3, 6.95), 0.17, 0.17)
@@ -368,7 +431,8 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
             shape.brow_x[0], shape.brow_x[1], shape.brow_thick,
             shape.mouth_y, shape.mouth_half[0], shape.mouth_half[1], shape.lift[0], shape.lift[1],
             shape.open_up, shape.open_low, shape.lip_up, shape.lip_low, 1.0,
-            identity.blush, max(pose.face.smile, 0.0) + 0.6 * pose.face.upper_lip + 0.3 * pose.face.nose_wrinkle,
+            identity.blush,
+            max(pose.face.smile, 0.0) + 0.6 * pose.face.upper_lip + 0.3 * pose.face.nose_wrinkle,
             identity.beard, pose.face.brow_furrow, pose.face.nose_wrinkle, 0.13 * identity.lashes,
             max(pose.face.brow_raise, 0.0) + 0.5 * pose.face.brow_inner, 0.0, identity.head,
         ]
@@ -420,4 +484,4 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
     )
 
 
-__all__ = ["Camera", "HIP", "NECK_PIVOT", "SHOULDER", "Scene", "build_scene", "linear"]
+__all__ = ["HIP", "NECK_PIVOT", "SHOULDER", "Camera", "Scene", "build_scene", "linear"]

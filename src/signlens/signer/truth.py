@@ -102,21 +102,31 @@ class Truth:
         The file is complete or absent.
         """
         path = Path(path)
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)}
+        arrays = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if isinstance(getattr(self, f.name), np.ndarray)
+        }
         about: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in arrays}
-        about |= {"rig_joints": RIG_JOINTS, "face_parameters": PARAMETER_NAMES, "layout": "COCO-WholeBody 133"}
+        about |= {
+            "rig_joints": RIG_JOINTS,
+            "face_parameters": PARAMETER_NAMES,
+            "layout": "COCO-WholeBody 133",
+        }
         try:
             handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
             try:
                 with os.fdopen(handle, "wb") as file:
                     np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
                 Path(temporary).chmod(0o644)
-                os.replace(temporary, path)
+                Path(temporary).replace(path)
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise InputRejected(path, f"it cannot be written ({error.strerror})", "choose another place") from None
+            raise InputRejected(
+                path, f"it cannot be written ({error.strerror})", "choose another place"
+            ) from None
 
     @staticmethod
     def load(path: str | Path) -> Truth:
@@ -134,7 +144,9 @@ class Truth:
             about["camera"] = tuple(about["camera"])
             return Truth(**values, **about)
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise InputRejected(path, f"it is no truth file ({error})", "render the sign again with --truth") from None
+            raise InputRejected(
+                path, f"it is no truth file ({error})", "render the sign again with --truth"
+            ) from None
 
 
 def _face_points(shape: FaceShape) -> tuple[Array, Array]:
@@ -163,7 +175,10 @@ def _face_points(shape: FaceShape) -> tuple[Array, Array]:
         front(0.0, y)
     for x in (-1.35, -0.7, 0.0, 0.7, 1.35):
         front(x, -1.75 + 0.12 * abs(x))
-    for side, order in ((0, (1.0, 0.35, -0.35, -1.0, -0.35, 0.35)), (1, (-1.0, -0.35, 0.35, 1.0, 0.35, -0.35))):
+    for side, order in (
+        (0, (1.0, 0.35, -0.35, -1.0, -0.35, 0.35)),
+        (1, (-1.0, -0.35, 0.35, 1.0, 0.35, -0.35)),
+    ):
         s = -1.0 if side == 0 else 1.0
         for j, q in enumerate(order):
             y = float(shape.lid(side, np.array(q), j < 3))
@@ -195,7 +210,9 @@ def frame_truth(scene: Scene, pose: BodyPose, camera: Camera, marcher: ModuleTyp
     hits = marcher.first_hits(scene.primitives, scene.frames[on_head], scene.table[on_head], starts, ends)
     way = ends - starts
     way /= np.linalg.norm(way, axis=1, keepdims=True)
-    points[FACE] = starts + way * np.minimum(hits[:, :1], np.linalg.norm(ends - starts, axis=1, keepdims=True))
+    points[FACE] = starts + way * np.minimum(
+        hits[:, :1], np.linalg.norm(ends - starts, axis=1, keepdims=True)
+    )
 
     face = points[FACE]
     points[0] = face[30]
@@ -241,7 +258,9 @@ def frame_truth(scene: Scene, pose: BodyPose, camera: Camera, marcher: ModuleTyp
     )
 
 
-def collect(frames: list[TruthFrame], *, sign: str, identity: str, expression: str, fps: float, camera: Camera) -> Truth:
+def collect(
+    frames: list[TruthFrame], *, sign: str, identity: str, expression: str, fps: float, camera: Camera
+) -> Truth:
     """Stack the truth of single frames."""
     stacked = {f.name: np.stack([np.asarray(getattr(t, f.name)) for t in frames]) for f in fields(TruthFrame)}
     return Truth(
