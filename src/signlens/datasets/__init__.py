@@ -1,0 +1,1 @@
+"""Clips with labels: where they come from, and who signed them."""

@@ -1,0 +1,1 @@
+"""Ensembles and calibration: scores of several parts into one."""

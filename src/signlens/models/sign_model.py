@@ -1,0 +1,192 @@
+"""A shipped sign model: ONNX networks, vocabulary, calibration, and who it was trained for.
+
+A model is a folder: ``model.json`` (everything but the weights, with the SHA-256 of each file), one
+ONNX file per network, ``gallery.safetensors`` and a card. It runs on ONNX Runtime alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from signlens.errors import PartMissing
+from signlens.fusion.ensemble import ensemble
+from signlens.models.inputs import network_input
+from signlens.pose import PoseClip
+from signlens.recognition import AnswerKind
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX, Signing, prepare
+
+STARTER = Path(__file__).parent / "weights" / "starter"
+"""Folder of the model that ships with the package."""
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SignScores:
+    """What the networks say of one clip.
+
+    Attributes:
+        log_probabilities: (C,) natural logs over the model's classes (`SignModel.classes`), calibrated.
+        logits: Network name -> (C,) raw scores.
+        embedding: (D,) unit vector in the fused embedding space.
+        signing: How the clip was prepared.
+    """
+
+    log_probabilities: NDArray[np.float64]
+    logits: dict[str, Array]
+    embedding: Array
+    signing: Signing
+
+
+@dataclass(frozen=True)
+class NetworkCard:
+    """One network of the model: its file, and what it reads."""
+
+    name: str
+    file: str
+    kind: str
+    stream: str
+    window: int
+    weight: float
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class SignModel:
+    """The recogniser's networks, loaded and ready.
+
+    Args:
+        folder: A model's folder; the shipped starter model by default.
+        threads: Threads of ONNX Runtime per network.
+
+    Raises:
+        PartMissing: The folder or a file is missing, or a file differs from its recorded hash.
+    """
+
+    def __init__(self, folder: Path = STARTER, threads: int = 1) -> None:
+        self.folder = folder
+        document = folder / "model.json"
+        if not document.is_file():
+            raise PartMissing(
+                document, "there is no sign model there", "install the package again, or name another"
+            )
+        try:
+            card: dict[str, Any] = json.loads(document.read_text(encoding="utf-8"))
+            self.name: str = card["name"]
+            self.version: str = card["version"]
+            self.extractor: str = card["extractor"]
+            self.classes: tuple[str, ...] = tuple(card["classes"])
+            self.glosses: tuple[str, ...] = self.classes[: card["glosses"]]
+            self.idle: int = card["idle"]
+            self.temperature: float = card["temperature"]
+            self.unknown_below: float = card["unknown_below"]
+            self.networks = tuple(NetworkCard(**network) for network in card["networks"])
+            hashes: dict[str, str] = card["sha256"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise PartMissing(
+                document, f"is not a sign model's card ({error!r})", "install it again"
+            ) from None
+        self.sha256 = sha256_of_file(document)
+        for name, expected in hashes.items():
+            path = folder / name
+            if not path.is_file():
+                raise PartMissing(path, "a file of the sign model is missing", "install the package again")
+            if sha256_of_file(path) != expected:
+                raise PartMissing(path, "differs from what was shipped", "install the package again")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._sessions = {
+            network.name: onnxruntime.InferenceSession(
+                str(folder / network.file), options, providers=["CPUExecutionProvider"]
+            )
+            for network in self.networks
+        }
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Name, version and hash, for results and galleries."""
+        return {"name": self.name, "version": self.version, "sha256": self.sha256}
+
+    def prepare(self, clip: PoseClip) -> dict[int, Signing]:
+        """The clip at each window that the networks read."""
+        points = clip.keypoints[:, WHOLE_BODY_INDEX]
+        return {window: prepare(points, window) for window in sorted({n.window for n in self.networks})}
+
+    def score(self, clip: PoseClip) -> SignScores:
+        """Score one clip.
+
+        Raises:
+            InputRejected: The signer's nose and shoulders show in no frame.
+        """
+        windows = self.prepare(clip)
+        logits, embeddings = self.run({w: (s.joints[None], s.seen[None]) for w, s in windows.items()})
+        weights = {network.name: network.weight for network in self.networks}
+        return SignScores(
+            log_probabilities=ensemble(logits, weights, self.temperature)[0],
+            logits={name: values[0] for name, values in logits.items()},
+            embedding=self.fuse_embeddings(embeddings)[0],
+            signing=next(iter(windows.values())),
+        )
+
+    def run(self, clips: dict[int, tuple[Array, Array]]) -> tuple[dict[str, Array], dict[str, Array]]:
+        """All networks over a batch: window -> joints (N, T, 49, 3) and seen (N, T, 49).
+
+        Returns:
+            Network name -> logits (N, C), and network name -> embedding (N, D).
+        """
+        logits, embeddings = {}, {}
+        for network in self.networks:
+            joints, seen = clips[network.window]
+            clip = network_input(network.kind, network.stream, joints, seen)
+            logits[network.name], embeddings[network.name] = self._sessions[network.name].run(
+                None, {"clip": clip}
+            )
+        return logits, embeddings
+
+    def fuse_embeddings(self, embeddings: dict[str, Array]) -> Array:
+        """One unit vector per clip whose cosine is the weighted mean of the networks' cosines.
+
+        Args:
+            embeddings: Network name -> (N, D).
+
+        Returns:
+            (N, sum of D): each network's unit vector times the root of its weight share.
+        """
+        total = sum(network.weight for network in self.networks)
+        parts = []
+        for network in self.networks:
+            vectors = embeddings[network.name]
+            length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+            parts.append(vectors / length * np.float32(np.sqrt(network.weight / total)))
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def decide(self, scores: SignScores) -> tuple[AnswerKind, str | None]:
+        """Whether the clip shows a sign of the vocabulary, another sign, or none.
+
+        Returns:
+            The kind of answer, and the gloss when it is a sign.
+        """
+        probabilities = np.exp(scores.log_probabilities)
+        best = int(probabilities.argmax())
+        if scores.signing.hand_share == 0 or best == self.idle:
+            return "no_sign", None
+        if best >= len(self.glosses) or probabilities[best] < self.unknown_below:
+            return "unknown_sign", None
+        return "sign", self.classes[best]

@@ -1,0 +1,258 @@
+"""SL-GCN: the skeleton network of SAM-SLR, in PyTorch.
+
+Written from the description of Jiang et al., "Skeleton Aware Multi-modal Sign Language
+Recognition" (CVPR workshops 2021), section 3.2: decoupled spatial graph convolution,
+spatial-temporal-channel attention, temporal convolution, and DropGraph. The paper's
+configuration has exactly 4,294,502 trainable parameters at 2,000 classes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from signlens.skeleton import graph
+
+
+@dataclass(frozen=True)
+class SLGCNConfig:
+    """Shape of an SL-GCN.
+
+    Attributes:
+        classes: Number of glosses.
+        channels: Output channels of each block.
+        strides: Temporal stride of each block.
+        groups: Decoupling groups; output channel c uses the adjacency of group c mod groups.
+        drop_graph_from: First block (counted from 0) whose activations DropGraph may drop.
+        drop_block: Length in frames of a dropped stretch of time.
+        in_channels: Channels of the input: x, y, confidence.
+        temporal_kernel: Kernel of the temporal convolution.
+        drop_classifier: Dropout before the classifier (0 in the paper).
+    """
+
+    classes: int
+    channels: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
+    strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
+    groups: int = 16
+    drop_graph_from: int = 6
+    drop_block: int = 41
+    in_channels: int = 3
+    temporal_kernel: int = 9
+    drop_classifier: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for cards and checkpoints."""
+        return asdict(self)
+
+
+class DecoupledGraphConv(nn.Module):
+    """Spatial graph convolution with one learnable adjacency per subset and channel group.
+
+    Args:
+        in_channels: Channels in.
+        out_channels: Channels out, a multiple of groups.
+        groups: Decoupling groups.
+    """
+
+    fixed: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, groups: int) -> None:
+        super().__init__()
+        start = torch.from_numpy(graph.adjacency())
+        self.subsets, self.nodes = start.shape[0], start.shape[1]
+        self.out_channels, self.groups = out_channels, groups
+        self.adjacency = nn.Parameter(start[:, None].repeat(1, groups, 1, 1))
+        self.weight = nn.Parameter(torch.empty(in_channels, out_channels * self.subsets))
+        nn.init.normal_(self.weight, 0, math.sqrt(0.5 / (out_channels * self.subsets)))
+        self.bias = nn.Parameter(torch.full((out_channels * self.subsets,), 1e-6))
+        self.feature_norm = nn.BatchNorm2d(out_channels * self.subsets)
+        self.norm = nn.BatchNorm2d(out_channels)
+        nn.init.constant_(self.norm.weight, 1e-6)
+        self.skip: nn.Module = (
+            nn.Identity()
+            if in_channels == out_channels
+            else nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels))
+        )
+
+    def normalised_adjacency(self) -> Tensor:
+        """(3, groups, V, V): every column divided by its sum + 0.001."""
+        return self.adjacency / (self.adjacency.sum(dim=2, keepdim=True) + 0.001)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, V) to (N, C', T, V)."""
+        n, _, t, v = x.shape
+        features = F.conv2d(x, self.weight.t()[:, :, None, None], self.bias)
+        features = self.feature_norm(features)
+        # One product per channel over the subsets side by side: (C', N*T, 3V) @ (C', 3V, V).
+        features = features.view(n, self.subsets, self.out_channels, t, v).permute(2, 0, 3, 1, 4)
+        repeats = self.out_channels // self.groups
+        matrix = self.normalised_adjacency().repeat(1, repeats, 1, 1).permute(1, 0, 2, 3)
+        mixed = torch.bmm(
+            features.reshape(self.out_channels, n * t, self.subsets * v),
+            matrix.reshape(self.out_channels, self.subsets * v, v),
+        )
+        mixed = mixed.view(self.out_channels, n, t, v).transpose(0, 1)
+        return F.relu(self.norm(mixed) + self.skip(x))
+
+
+class STCAttention(nn.Module):
+    """Spatial, temporal and channel attention, each as y * sigmoid(gate) + y, in this order."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        nodes = len(graph.NODES)
+        spatial_kernel = nodes if nodes % 2 else nodes - 1
+        self.spatial = nn.Conv1d(channels, 1, spatial_kernel, padding=spatial_kernel // 2)
+        nn.init.xavier_normal_(self.spatial.weight)
+        nn.init.zeros_(self._bias(self.spatial))
+        self.temporal = nn.Conv1d(channels, 1, 9, padding=4)
+        nn.init.zeros_(self.temporal.weight)
+        nn.init.zeros_(self._bias(self.temporal))
+        self.squeeze = nn.Linear(channels, channels // 2)
+        nn.init.kaiming_normal_(self.squeeze.weight)
+        nn.init.zeros_(self.squeeze.bias)
+        self.excite = nn.Linear(channels // 2, channels)
+        nn.init.zeros_(self.excite.weight)
+        nn.init.zeros_(self.excite.bias)
+
+    @staticmethod
+    def _bias(layer: nn.Conv1d) -> Tensor:
+        if layer.bias is None:
+            raise AssertionError("attention gates carry a bias")
+        return layer.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, V) to the same shape."""
+        x = x * (1 + torch.sigmoid(self.spatial(x.mean(dim=2)))[:, :, None, :])
+        x = x * (1 + torch.sigmoid(self.temporal(x.mean(dim=3)))[:, :, :, None])
+        gate = self.excite(F.relu(self.squeeze(x.mean(dim=(2, 3)))))
+        return x * (1 + torch.sigmoid(gate)[:, :, None, None])
+
+
+class DropGraph(nn.Module):
+    """Drops neighbourhoods of nodes, then stretches of time (SAM-SLR section 3.2; DropGraph, ECCV 2020).
+
+    Args:
+        block: Length of a dropped stretch in frames (odd).
+    """
+
+    neighbours: Tensor
+
+    def __init__(self, block: int) -> None:
+        super().__init__()
+        self.block = block
+        self.register_buffer(
+            "neighbours", torch.from_numpy((graph.adjacency().sum(0) > 0).astype(np.float32))
+        )
+
+    def forward(self, x: Tensor, keep: float) -> Tensor:
+        """(N, C, T, V); keep is the share of activations to keep, 0..1. The identity in evaluation."""
+        if not self.training or keep >= 1:
+            return x
+        return self._drop_time(self._drop_nodes(x, keep), keep)
+
+    def _drop_nodes(self, x: Tensor, keep: float) -> Tensor:
+        strength = x.detach().abs().mean(dim=(1, 2))
+        strength = strength / strength.sum() * strength.numel()
+        # 1.92 is the mean number of neighbours of a node in the 27-node tree (2 * 26 / 27).
+        seed_rate = (1 - keep) / (1 + 1.92)
+        seeds = torch.bernoulli((strength * seed_rate).clamp(max=1.0))
+        mask = (seeds @ self.neighbours < 0.001).to(x.dtype)[:, None, None, :]
+        return x * mask * (mask.numel() / mask.sum().clamp(min=1.0))
+
+    def _drop_time(self, x: Tensor, keep: float) -> Tensor:
+        strength = x.detach().abs().mean(dim=(1, 3))
+        strength = strength / strength.sum().clamp(min=1e-12) * strength.numel()
+        seeds = torch.bernoulli((strength * ((1 - keep) / self.block)).clamp(max=1.0))
+        dropped = F.max_pool1d(seeds[:, None], self.block, stride=1, padding=self.block // 2)
+        mask = (1 - dropped).to(x.dtype)[..., None]
+        return x * mask * (mask.numel() / mask.sum().clamp(min=1.0))
+
+
+class Block(nn.Module):
+    """Graph convolution, attention, temporal convolution, skip connection, ReLU."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, config: SLGCNConfig, *, skip: bool, drop: bool
+    ) -> None:
+        super().__init__()
+        kernel = config.temporal_kernel
+        self.graph_conv = DecoupledGraphConv(in_channels, out_channels, config.groups)
+        self.attention = STCAttention(out_channels)
+        self.temporal = nn.Conv2d(out_channels, out_channels, (kernel, 1), (stride, 1), (kernel // 2, 0))
+        self.temporal_norm = nn.BatchNorm2d(out_channels)
+        self.has_skip = skip
+        self.skip: nn.Module = nn.Identity()
+        if skip and (in_channels != out_channels or stride != 1):
+            self.skip = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
+            )
+        self.drop = DropGraph(config.drop_block) if drop else None
+
+    def forward(self, x: Tensor, keep: float) -> Tensor:
+        """(N, C, T, V) to (N, C', T / stride, V)."""
+        y = self.temporal_norm(self.temporal(self.attention(self.graph_conv(x))))
+        if self.drop is not None:
+            y = self.drop(y, keep)
+        if self.has_skip:
+            skip = self.skip(x)
+            y = y + (skip if self.drop is None else self.drop(skip, keep))
+        return F.relu(y)
+
+
+class SLGCN(nn.Module):
+    """SL-GCN over one stream of a 27-node clip.
+
+    Args:
+        config: Its shape.
+    """
+
+    def __init__(self, config: SLGCNConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.keep = 1.0
+        self.input_norm = nn.BatchNorm1d(config.in_channels * len(graph.NODES))
+        blocks: list[Block] = []
+        channels = config.in_channels
+        for index, (out, stride) in enumerate(zip(config.channels, config.strides, strict=True)):
+            blocks.append(
+                Block(channels, out, stride, config, skip=index > 0, drop=index >= config.drop_graph_from)
+            )
+            channels = out
+        self.blocks = nn.ModuleList(blocks)
+        self.drop_classifier = nn.Dropout(config.drop_classifier)
+        self.classifier = nn.Linear(channels, config.classes)
+        nn.init.normal_(self.classifier.weight, 0, math.sqrt(2.0 / config.classes))
+
+    def schedule(self, epoch: int, *, lowest_keep: float = 0.9, epochs: int = 100) -> None:
+        """Set what depends on the epoch: DropGraph's keep rate, and the adjacency frozen in epoch 0.
+
+        Args:
+            epoch: Counted from 0.
+            lowest_keep: The keep rate reached after `epochs` epochs.
+            epochs: Length of the linear descent from 1.
+        """
+        self.keep = 1 - (1 - lowest_keep) * min(epoch / epochs, 1.0)
+        for module in self.modules():
+            if isinstance(module, DecoupledGraphConv):
+                module.adjacency.requires_grad_(epoch > 0)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, 3, T, 27) to the embedding before the classifier, (N, last channels)."""
+        n, c, t, v = x.shape
+        x = self.input_norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t))
+        x = x.view(n, v, c, t).permute(0, 2, 3, 1)
+        for block in self.blocks:
+            x = block(x, self.keep)
+        return x.mean(dim=(2, 3))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, T, 27) to logits (N, classes) and embedding (N, last channels)."""
+        embedding = self.embed(x)
+        return self.classifier(self.drop_classifier(embedding)), embedding

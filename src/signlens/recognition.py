@@ -1,0 +1,243 @@
+"""The one result type: what SignLens says of a clip, and the evidence for it.
+
+`Recognition.to_json` gives exactly the document that ``signlens recognize --json`` prints.
+A gloss is a label for a sign, not a translation of it; an emotion score is a measure of
+what a face shows, not of what a person feels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["ok", "degraded", "rejected"]
+AnswerKind = Literal["sign", "unknown_sign", "no_sign"]
+
+EMOTIONS: tuple[str, ...] = (
+    "neutral",
+    "happy",
+    "sad",
+    "surprise",
+    "fear",
+    "disgust",
+    "anger",
+    "contempt",
+)
+"""The eight expressions, in the order used everywhere (DAN's, and the SLR-sentiment paper's)."""
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """The clip as it was decoded.
+
+    Attributes:
+        path: The input as the caller named it.
+        frames: Number of decoded frames.
+        fps: Mean frames per second.
+        duration_s: Length in seconds.
+        width: Displayed width in pixels (rotation metadata applied).
+        height: Displayed height in pixels.
+    """
+
+    path: str
+    frames: int
+    fps: float
+    duration_s: float
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Share of frames, 0..1, in which a part was found."""
+
+    body: float
+    left_hand: float
+    right_hand: float
+    face: float
+
+
+@dataclass(frozen=True)
+class PoseInfo:
+    """Who made the poses and how much of the signer they cover."""
+
+    extractor: str
+    version: str
+    frames: int
+    coverage: Coverage
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What each part adds to a gloss's score, as natural-log terms that sum to the score.
+
+    Attributes:
+        skeleton: Log-probability of the stream ensemble (calibrated).
+        emotion: Term added by the emotion boost (0 when it is off or silent).
+        retrieval: Term added by the similar-sign score (0 when it is off).
+    """
+
+    skeleton: float
+    emotion: float
+    retrieval: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One candidate gloss, its calibrated probability, and its evidence."""
+
+    gloss: str
+    probability: float
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The short answer: a sign, a sign outside the vocabulary, or no sign at all.
+
+    Attributes:
+        kind: ``sign``, ``unknown_sign`` or ``no_sign``.
+        gloss: The gloss when kind is ``sign``, else None.
+        explanation: One sentence for a person.
+    """
+
+    kind: AnswerKind
+    gloss: str | None
+    explanation: str
+
+
+@dataclass(frozen=True)
+class EmotionMoment:
+    """Expression probabilities at one time.
+
+    Attributes:
+        t_s: Seconds from the clip's start.
+        probabilities: One value per name in `EMOTIONS`, summing to 1.
+    """
+
+    t_s: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class EmotionReading:
+    """What the face shows over the clip.
+
+    Attributes:
+        provider: Which emotion provider measured it.
+        probabilities: Mean over the sampled frames with a face; sums to 1.
+        coverage: Share of the sampled frames that had a face, 0..1.
+        timeline: The sampled frames with a face, in time order.
+    """
+
+    provider: str
+    probabilities: dict[str, float]
+    coverage: float
+    timeline: tuple[EmotionMoment, ...] = ()
+
+
+@dataclass(frozen=True)
+class SimilarSign:
+    """A clip of the gallery that looks like this one (cosine similarity, -1..1)."""
+
+    clip: str
+    gloss: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """Everything SignLens says of one clip.
+
+    Attributes:
+        status: ``ok``, ``degraded`` (answered, with reasons) or ``rejected`` (not answered).
+        reasons: Why the status is not ``ok``; one sentence each.
+        clip: The clip as decoded; None when rejected before decoding.
+        pose: Who made the poses; None when rejected.
+        answer: The short answer; None when rejected.
+        predictions: Candidate glosses, best first.
+        emotion: What the face shows, or None when no face was seen.
+        similar: Gallery clips that look alike, best first.
+        model: Name, version and hash of the recogniser and its gallery.
+        timing_ms: decode, pose, emotion, recognize, retrieve, total.
+        path: The input as the caller named it.
+    """
+
+    path: str
+    status: Status
+    reasons: tuple[str, ...] = ()
+    clip: ClipInfo | None = None
+    pose: PoseInfo | None = None
+    answer: Answer | None = None
+    predictions: tuple[Prediction, ...] = ()
+    emotion: EmotionReading | None = None
+    similar: tuple[SimilarSign, ...] = ()
+    model: dict[str, str] = field(default_factory=dict)
+    timing_ms: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON document of the command line, with plain types only."""
+        clip: dict[str, Any] = {"path": self.path}
+        if self.clip is not None:
+            clip = {
+                "path": self.path,
+                "frames": self.clip.frames,
+                "fps": round(self.clip.fps, 3),
+                "duration_s": round(self.clip.duration_s, 3),
+                "width": self.clip.width,
+                "height": self.clip.height,
+            }
+        pose = None
+        if self.pose is not None:
+            part = self.pose.coverage
+            pose = {
+                "extractor": self.pose.extractor,
+                "version": self.pose.version,
+                "frames": self.pose.frames,
+                "coverage": {
+                    name: round(getattr(part, name), 4)
+                    for name in ("body", "left_hand", "right_hand", "face")
+                },
+            }
+        emotion = None
+        if self.emotion is not None:
+            emotion = {
+                "provider": self.emotion.provider,
+                "probabilities": {k: round(v, 4) for k, v in self.emotion.probabilities.items()},
+                "coverage": round(self.emotion.coverage, 4),
+                "timeline": [
+                    {"t_s": round(m.t_s, 3), **{k: round(v, 4) for k, v in m.probabilities.items()}}
+                    for m in self.emotion.timeline
+                ],
+            }
+        return {
+            "status": self.status,
+            "reasons": list(self.reasons),
+            "clip": clip,
+            "pose": pose,
+            "answer": None
+            if self.answer is None
+            else {
+                "kind": self.answer.kind,
+                "gloss": self.answer.gloss,
+                "explanation": self.answer.explanation,
+            },
+            "predictions": [
+                {
+                    "gloss": p.gloss,
+                    "probability": round(p.probability, 6),
+                    "evidence": {
+                        "skeleton": round(p.evidence.skeleton, 4),
+                        "emotion": round(p.evidence.emotion, 4),
+                        "retrieval": round(p.evidence.retrieval, 4),
+                    },
+                }
+                for p in self.predictions
+            ],
+            "emotion": emotion,
+            "similar": [
+                {"clip": s.clip, "gloss": s.gloss, "similarity": round(s.similarity, 4)} for s in self.similar
+            ],
+            "model": dict(self.model),
+            "timing_ms": {k: round(v, 2) for k, v in self.timing_ms.items()},
+        }

@@ -1,0 +1,182 @@
+"""Points of the upper body and hands, free of where the camera stood and how large the frame is.
+
+The recogniser sees 49 points: the seven upper-body nodes of SAM-SLR and all 21 points of each hand.
+The 27 nodes of SL-GCN are among them (`TO_NODES`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.errors import InputRejected
+from signlens.skeleton import graph
+from signlens.skeleton.windows import resample
+
+POINTS = 49
+WHOLE_BODY_INDEX: NDArray[np.int64] = np.array([0, 5, 6, 7, 8, 9, 10, *range(91, 112), *range(112, 133)])
+"""(49,) index of each point among the 133 whole-body keypoints."""
+
+LEFT_HAND = slice(7, 28)
+RIGHT_HAND = slice(28, 49)
+LEFT_WRIST, RIGHT_WRIST = 5, 6
+
+MIRROR: NDArray[np.int64] = np.array([0, 2, 1, 4, 3, 6, 5, *range(28, 49), *range(7, 28)])
+"""(49,) point order after a left-right mirror."""
+
+TO_NODES: NDArray[np.int64] = np.array(
+    [int(np.flatnonzero(WHOLE_BODY_INDEX == index)[0]) for index in graph.WHOLE_BODY_INDEX]
+)
+"""(27,) position of each SL-GCN node among the 49 points."""
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Signing:
+    """A clip ready for the recogniser.
+
+    Attributes:
+        joints: (T, 49, 3) float32, finite: x and y from the clip's mean nose position, in shoulder
+            widths; z of a hand from its own root, in the same unit, 0 for the body.
+        seen: (T, 49) float32, 1 where the point was found, 0 where it was filled in.
+        mirrored: Whether the clip was mirrored to put the dominant hand on the right.
+        frames_used: How many frames of the source clip it holds before resampling.
+        hand_share: Share of the source clip's frames in which a hand was found, 0..1.
+    """
+
+    joints: Array
+    seen: Array
+    mirrored: bool
+    frames_used: int
+    hand_share: float
+
+
+def fill_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
+    """Fill unknown frames by linear interpolation in time, constant beyond the ends.
+
+    Args:
+        values: (T, ...) where unknown frames may hold anything.
+        known: (T,) which frames count; at least one must.
+    """
+    if known.all():
+        return values
+    at = np.flatnonzero(known)
+    position = np.arange(len(values))
+    right = np.clip(np.searchsorted(at, position), 0, len(at) - 1)
+    left = np.clip(right - 1, 0, None)
+    left = np.where(position >= at[right], right, left)
+    span = np.maximum(at[right] - at[left], 1)
+    part = np.clip((position - at[left]) / span, 0, 1).astype(values.dtype)
+    part = part.reshape(-1, *([1] * (values.ndim - 1)))
+    return values[at[left]] * (1 - part) + values[at[right]] * part
+
+
+def normalise(points: Array) -> tuple[Array, Array]:
+    """Centre on the nose, scale by the shoulders, fill what is missing.
+
+    Does not depend on the frame's size, nor on where in it the signer stands or how large
+    (SAM-SLR centres on the temporal mean of the nose but stays in pixels).
+
+    Args:
+        points: (T, 49, 4): x, y, z in one isotropic unit (pixels), confidence. Missing points have
+            confidence 0 and any coordinates.
+
+    Returns:
+        Joints (T, 49, 3) and seen (T, 49), see `Signing`.
+
+    Raises:
+        InputRejected: No frame shows the nose and both shoulders.
+    """
+    confidence = points[..., 3]
+    present = confidence > 0
+    body_known = present[:, :3].all(axis=1)
+    if not body_known.any():
+        raise InputRejected(
+            "poses", "no frame shows the signer's nose and both shoulders", "film the signer's upper body"
+        )
+    xyz = np.nan_to_num(points[..., :3], nan=0.0).astype(np.float32)
+    out = np.zeros_like(xyz)
+    seen = present.astype(np.float32)
+    for point in range(7):
+        if present[:, point].any():
+            out[:, point, :2] = fill_gaps(xyz[:, point, :2], present[:, point])
+        else:
+            # An elbow or wrist that never shows hangs from the joint before it.
+            out[:, point, :2] = out[:, max(point - 2, 0), :2]
+    scale = float(np.median(np.linalg.norm(xyz[body_known, 1, :2] - xyz[body_known, 2, :2], axis=-1)))
+    if scale <= 0:
+        raise InputRejected("poses", "the shoulders lie on one point", "film the signer from the front")
+    centre = xyz[body_known, 0, :2].mean(axis=0)
+    for hand, wrist in ((LEFT_HAND, LEFT_WRIST), (RIGHT_HAND, RIGHT_WRIST)):
+        known = present[:, hand].all(axis=1)
+        seen[:, hand] = known[:, None]
+        if known.any():
+            filled = fill_gaps(xyz[:, hand], known)
+            filled[..., 2] -= filled[:, :1, 2].copy()
+            out[:, hand] = filled
+        else:
+            out[:, hand, :2] = out[:, wrist : wrist + 1, :2]
+    out[..., :2] -= centre
+    return out / np.float32(scale), seen
+
+
+def mirror(joints: Array, seen: Array) -> tuple[Array, Array]:
+    """Left and right change places; twice is the identity.
+
+    Args:
+        joints: (..., 49, 3), nose-centred.
+        seen: (..., 49).
+    """
+    mirrored = joints[..., MIRROR, :].copy()
+    mirrored[..., 0] *= -1
+    return mirrored, seen[..., MIRROR]
+
+
+def left_dominance(joints: Array, seen: Array) -> float:
+    """How much the left hand leads, from -3 (right) to 3: seen more often, moving further.
+
+    Args:
+        joints: (T, 49, 3) normalised.
+        seen: (T, 49).
+    """
+    root = {}
+    for name, hand in (("left", LEFT_HAND.start), ("right", RIGHT_HAND.start)):
+        step = np.linalg.norm(np.diff(joints[:, hand, :2], axis=0), axis=-1)
+        root[name] = (float(seen[:, hand].mean()), float((step * seen[1:, hand]).sum()))
+    (left_seen, left_path), (right_seen, right_path) = root["left"], root["right"]
+    return 2 * (left_seen - right_seen) + (left_path - right_path) / (left_path + right_path + 1e-3)
+
+
+DOMINANCE_MARGIN = 0.3
+
+
+def prepare(points: Array, window: int) -> Signing:
+    """A clip's 49 points to the recogniser's window.
+
+    Frames without any hand are left out where some show one; the rest is normalised, mirrored if the
+    left hand leads (left-handed signers mirror their signs), and resampled.
+
+    Args:
+        points: (T, 49, 4) in one isotropic unit, see `normalise`.
+        window: Frames of the window.
+
+    Raises:
+        InputRejected: As `normalise`.
+    """
+    present = points[..., 3] > 0
+    hand = present[:, LEFT_HAND].all(axis=1) | present[:, RIGHT_HAND].all(axis=1)
+    used = points[hand] if hand.sum() >= 2 else points
+    joints, seen = normalise(used)
+    mirrored = left_dominance(joints, seen) > DOMINANCE_MARGIN
+    if mirrored:
+        joints, seen = mirror(joints, seen)
+    return Signing(
+        joints=resample(joints, window),
+        seen=resample(seen, window),
+        mirrored=bool(mirrored),
+        frames_used=len(used),
+        hand_share=float(hand.mean()),
+    )

@@ -1,0 +1,1 @@
+"""Experiments: one TOML file each; the loop; cross-validation; export."""
