@@ -203,7 +203,7 @@ class _Parts:
             return step(image, body.result())
 
         def face_and_bystanders() -> Points | None:
-            self.bystanders.look(image, index, body.result())
+            self.bystanders.look(image, index)
             return self.face.step(image, body.result())
 
         return (
