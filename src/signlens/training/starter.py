@@ -134,7 +134,8 @@ def draw_weights(corpus: Corpus, split: Split, target_share: float) -> NDArray[n
 
 
 @lru_cache(maxsize=2)
-def _prepared(data: Path, window: int) -> tuple[Corpus, Array, Array]:
+def prepared_clips(data: Path, window: int) -> tuple[Corpus, Array, Array]:
+    """All clips at one window: the corpus, joints (N, T, 49, 3) and seen (N, T, 49)."""
     corpus = load_corpus(data)
     made = [prepare(c.points, window) for c in corpus.clips]
     return corpus, np.stack([m.joints for m in made]), np.stack([m.seen for m in made])
@@ -172,7 +173,7 @@ def run_piece(
                 return target
     torch.set_num_threads(1)
     settings = experiment.networks[network]
-    corpus, joints, seen = _prepared(data, settings.window)
+    corpus, joints, seen = prepared_clips(data, settings.window)
     split = splits(corpus)[split_name]
     clips = PreparedClips(
         joints[split.train],

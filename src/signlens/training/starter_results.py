@@ -1,0 +1,406 @@
+"""The starter model's tables, its calibration, and the folder that ships.
+
+All scores come from the out-of-fold pieces of `signlens.training.starter`. The one ensemble weight
+that is learned (the hand-shape network's, beside SAM-SLR's fixed stream weights) and the temperature
+are cross-fitted: for the clips of a fold they are chosen on the other folds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.errors import PartMissing
+from signlens.evaluation.metrics import (
+    Interval,
+    bootstrap,
+    expected_calibration_error,
+    negative_log_likelihood,
+    top_k_hits,
+)
+from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax
+from signlens.models.sign_model import sha256_of_file
+from signlens.skeleton.hand_features import hand_features
+from signlens.skeleton.normalise import TO_NODES
+from signlens.training.experiment import Experiment
+from signlens.training.starter import FOLDS, SHARED_WORDS, Corpus, prepared_clips, splits
+
+Logits = dict[str, NDArray[np.float64]]
+
+HAND_SHAPE = "hand_shape"
+HAND_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0)
+KNOWN_ACCEPTED = 0.9
+"""Share of rightly recognised out-of-fold clips that must be answered rather than called unknown."""
+
+EXTRACTOR = "mediapipe-holistic"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: top-1 and top-5, percent, with intervals."""
+
+    system: str
+    top1: Interval
+    top5: Interval
+
+
+@dataclass(frozen=True)
+class Table:
+    """Accuracies on one task."""
+
+    task: str
+    clips: int
+    classes: int
+    rows: tuple[Row, ...]
+
+
+def load_scores(out: Path, experiment: Experiment, split: str) -> tuple[NDArray[np.int64], Logits, Logits]:
+    """Row numbers, logits and embeddings of a split, averaged over seeds (embeddings of the first).
+
+    Raises:
+        PartMissing: A network has not been trained on the split.
+    """
+    rows: NDArray[np.int64] | None = None
+    logits: Logits = {}
+    embeddings: Logits = {}
+    for network in experiment.networks:
+        files = sorted(out.glob(f"{split}.{network}.*.npz"))
+        if not files:
+            raise PartMissing(out, f"has no scores of {network} on {split}", "train it first")
+        found = []
+        for file in files:
+            with np.load(file, allow_pickle=False) as piece:
+                rows = piece["rows"]
+                found.append(piece["logits"].astype(np.float64))
+                embeddings.setdefault(network, piece["embedding"])
+        logits[network] = np.mean(found, axis=0)
+    if rows is None:
+        raise PartMissing(out, "the experiment has no networks", "add one")
+    return rows, logits, embeddings
+
+
+def weights_with(hand_weight: float) -> dict[str, float]:
+    """SAM-SLR's stream weights, scaled to sum to 1, beside a weight of the hand-shape network."""
+    total = sum(SAM_SLR_WEIGHTS.values())
+    return {**{name: w / total for name, w in SAM_SLR_WEIGHTS.items()}, HAND_SHAPE: hand_weight}
+
+
+def _pick(logits: Logits, rows: NDArray[np.bool_], columns: NDArray[np.int64] | None) -> Logits:
+    return {name: (v[rows] if columns is None else v[rows][:, columns]) for name, v in logits.items()}
+
+
+def choose_hand_weight(logits: Logits, labels: NDArray[np.int64]) -> float:
+    """The weight with the lowest negative log-likelihood at its own best temperature."""
+
+    def loss(weight: float) -> float:
+        scores = ensemble(logits, weights_with(weight))
+        return negative_log_likelihood(log_softmax(scores / fit_temperature(scores, labels)), labels)
+
+    return min(HAND_WEIGHTS, key=loss)
+
+
+def _rows_of_table(scores: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int64]) -> tuple[Row, ...]:
+    made = []
+    for system, values in scores.items():
+        top1 = bootstrap(100.0 * top_k_hits(values, labels, 1))
+        top5 = bootstrap(100.0 * top_k_hits(values, labels, 5))
+        made.append(Row(system, top1, top5))
+    return tuple(made)
+
+
+def baselines(
+    joints: NDArray[np.float32],
+    seen: NDArray[np.float32],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    train_labels: NDArray[np.int64],
+    classes: int,
+) -> dict[str, NDArray[np.float64]]:
+    """Simple systems on the same clips: 1-nearest-neighbour on 27 nodes, and an RBF support vector machine.
+
+    Args:
+        joints: (N, T, 49, 3) of all clips.
+        seen: (N, T, 49).
+        train: Row numbers.
+        test: Row numbers.
+        train_labels: Class of each training row.
+        classes: Number of classes.
+
+    Returns:
+        System -> scores (tests, classes).
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    flat = joints[:, :, TO_NODES, :2].reshape(len(joints), -1)
+    features = hand_features(joints, seen).reshape(len(joints), -1)
+    found = {}
+    for name, model, x in (
+        ("1-nearest-neighbour", KNeighborsClassifier(1), flat),
+        ("RBF SVM on hand features", make_pipeline(StandardScaler(), SVC(C=10.0)), features),
+    ):
+        model.fit(x[train], train_labels)
+        scores = np.full((len(test), classes), -np.inf)
+        known = model.classes_
+        values = model.predict_proba(x[test]) if hasattr(model, "predict_proba") else model.decision_function(x[test])
+        scores[:, known] = values
+        found[name] = scores
+    return found
+
+
+def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], dict[str, Any]]:
+    """The accuracy tables and the facts of calibration.
+
+    Args:
+        data: Folder of the landmark sets.
+        experiment: Settings of the run.
+        out: Folder of the run.
+
+    Returns:
+        Tables, and a dictionary of calibration, unknown-sign figures and the shipped constants.
+
+    Raises:
+        PartMissing: A piece has not been trained.
+    """
+    corpus, joints, seen = prepared_clips(data, 24)
+    labels = corpus.labels
+    made: list[Table] = []
+
+    parts = [load_scores(out, experiment, f"wlasl-fold-{k}") for k in range(FOLDS)]
+    rows = np.concatenate([p[0] for p in parts])
+    logits = {n: np.concatenate([p[1][n] for p in parts]) for n in experiment.networks}
+    fold = np.concatenate([np.full(len(p[0]), k) for k, p in enumerate(parts)])
+    glosses = np.unique(labels[rows])
+    local = np.searchsorted(glosses, labels[rows])
+    narrow = {n: v[:, glosses] for n, v in logits.items()}
+
+    full = np.zeros((len(rows), len(corpus.classes)))
+    task = np.zeros((len(rows), len(glosses)))
+    hand_weights = []
+    for k in range(FOLDS):
+        other, here = fold != k, fold == k
+        weight = choose_hand_weight(_pick(narrow, other, None), local[other])
+        hand_weights.append(weight)
+        task[here] = ensemble(_pick(narrow, here, None), weights_with(weight))
+        scores = ensemble(_pick(logits, other, None), weights_with(weight))
+        full[here] = ensemble(
+            _pick(logits, here, None), weights_with(weight), fit_temperature(scores, labels[rows][other])
+        )
+    systems = dict(narrow)
+    systems["four streams"] = ensemble(narrow, SAM_SLR_WEIGHTS)
+    systems["four streams + hand shape"] = task
+    simple = {n: np.zeros((len(rows), len(glosses))) for n in ("1-nearest-neighbour", "RBF SVM on hand features")}
+    for k in range(FOLDS):
+        train = np.array([i for i, c in enumerate(corpus.clips) if c.name.startswith("wlasl50/") and c.fold != k])
+        found = baselines(joints, seen, train, rows[fold == k], np.searchsorted(glosses, labels[train]), len(glosses))
+        for name, values in found.items():
+            simple[name][fold == k] = values
+    made.append(
+        Table("WLASL50-real, five folds pooled", len(rows), len(glosses), _rows_of_table({**simple, **systems}, local))
+    )
+    per_fold = {
+        str(k): round(100 * float(top_k_hits(task[fold == k], local[fold == k], 1).mean()), 1) for k in range(FOLDS)
+    }
+
+    shipped_weight = choose_hand_weight(narrow, local)
+    facts: dict[str, Any] = {
+        "hand_weight_per_fold": hand_weights,
+        "hand_weight_shipped": shipped_weight,
+        "wlasl_top1_per_fold": per_fold,
+        "wlasl_ece": expected_calibration_error(np.exp(full), labels[rows]),
+        "wlasl_nll": negative_log_likelihood(full, labels[rows]),
+    }
+    pooled_scores = [ensemble(logits, weights_with(shipped_weight))]
+    pooled_labels = [labels[rows]]
+    wlasl_temperature = fit_temperature(pooled_scores[0], pooled_labels[0])
+
+    words = np.array([corpus.classes.index(w) for w in SHARED_WORDS])
+    for name, title in (
+        ("traduttore-1-to-2", "Traduttore, 12 shared words, recorder1 -> recorder2"),
+        ("traduttore-2-to-1", "Traduttore, 12 shared words, recorder2 + recorder3 -> recorder1"),
+    ):
+        rows, logits, _ = load_scores(out, experiment, name)
+        keep = np.isin(labels[rows], words)
+        order = {int(w): i for i, w in enumerate(words)}
+        local = np.array([order[int(c)] for c in labels[rows][keep]])
+        narrow = _pick(logits, keep, words)
+        systems = dict(narrow)
+        systems["four streams"] = ensemble(narrow, SAM_SLR_WEIGHTS)
+        systems["four streams + hand shape"] = ensemble(narrow, weights_with(shipped_weight))
+        split = splits(corpus)[name]
+        train = np.array(
+            [
+                i
+                for i in split.train
+                if corpus.clips[i].name.startswith("traduttore/") and int(labels[i]) in order
+            ]
+        )
+        simple = baselines(
+            joints, seen, train, rows[keep], np.array([order[int(labels[i])] for i in train]), len(words)
+        )
+        made.append(Table(title, int(keep.sum()), len(words), _rows_of_table({**simple, **systems}, local)))
+        scores = ensemble(logits, weights_with(shipped_weight), wlasl_temperature)
+        facts[f"{name}_ece"] = expected_calibration_error(np.exp(scores), labels[rows])
+        idle = labels[rows] == corpus.vocabulary
+        facts[f"{name}_idle_answered_no_sign"] = float((scores[idle].argmax(axis=1) == corpus.vocabulary).mean())
+        facts[f"{name}_idle_clips"] = int(idle.sum())
+        facts[f"{name}_words_answered_no_sign"] = float((scores[~idle].argmax(axis=1) == corpus.vocabulary).mean())
+    facts["temperature"] = wlasl_temperature
+
+    facts.update(_unknown_signs(out, experiment, corpus, full, fold, shipped_weight, wlasl_temperature))
+    return made, facts
+
+
+def _unknown_signs(
+    out: Path,
+    experiment: Experiment,
+    corpus: Corpus,
+    known: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    hand_weight: float,
+    temperature: float,
+) -> dict[str, Any]:
+    """The threshold below which a clip is called unknown, and what it does to glosses left out of training."""
+    labels = corpus.labels
+    known_rows = np.concatenate([splits(corpus)[f"wlasl-fold-{k}"].score for k in range(FOLDS)])
+    right = known.argmax(axis=1) == labels[known_rows]
+    best = np.exp(known.max(axis=1))
+    threshold = float(np.quantile(best[right], 1 - KNOWN_ACCEPTED))
+    facts: dict[str, Any] = {
+        "unknown_below": threshold,
+        "known_right_accepted": float((best[right] >= threshold).mean()),
+        "known_wrong_called_unknown": float((best[~right] < threshold).mean()),
+    }
+    called, clips = 0, 0
+    for path in sorted(out.glob(f"open-set-*.{HAND_SHAPE}.0.npz")):
+        name = path.name.split(".")[0]
+        rows, logits, _ = load_scores(out, experiment, name)
+        unseen = ~np.isin(labels[rows], labels[splits(corpus)[name].train])
+        scores = ensemble(logits, weights_with(hand_weight), temperature)
+        outside = (np.exp(scores.max(axis=1)) < threshold) | (scores.argmax(axis=1) > corpus.vocabulary)
+        called += int((outside & unseen).sum())
+        clips += int(unseen.sum())
+    if clips:
+        facts["left_out_glosses_called_unknown"] = called / clips
+        facts["left_out_clips"] = clips
+    return facts
+
+
+def markdown(made: list[Table], facts: dict[str, Any]) -> str:
+    """Tables and facts for the card and the docs."""
+    lines = []
+    for table in made:
+        lines += [
+            f"**{table.task}** ({table.clips} clips, {table.classes} glosses)",
+            "",
+            "| system | top-1 | 95 % | top-5 | 95 % |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {r.system} | {r.top1.value:.1f} | {r.top1.low:.1f}-{r.top1.high:.1f} "
+            f"| {r.top5.value:.1f} | {r.top5.low:.1f}-{r.top5.high:.1f} |"
+            for r in table.rows
+        ]
+        lines.append("")
+    lines += ["| fact | value |", "|---|---|"]
+    lines += [f"| {k} | {v if not isinstance(v, float) else round(v, 4)} |" for k, v in facts.items()]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(made: list[Table], facts: dict[str, Any]) -> dict[str, Any]:
+    """The same as plain values."""
+    return {"tables": [asdict(t) for t in made], "facts": facts}
+
+
+def gallery_rows(corpus: Corpus, per_gloss_and_signer: int = 12) -> NDArray[np.int64]:
+    """The clips whose embeddings ship: all of WLASL50-real, a few evenly spaced ones of each other source."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    chosen = []
+    for row, clip in enumerate(corpus.clips):
+        if clip.name.startswith("wlasl50/"):
+            chosen.append(row)
+        elif corpus.labels[row] < corpus.vocabulary:
+            groups.setdefault((clip.gloss, clip.signer), []).append(row)
+    for rows in groups.values():
+        at = np.linspace(0, len(rows) - 1, min(per_gloss_and_signer, len(rows))).round().astype(int)
+        chosen += [rows[i] for i in np.unique(at)]
+    return np.array(sorted(chosen))
+
+
+def package(data: Path, experiment: Experiment, out: Path, destination: Path, version: str) -> dict[str, Any]:
+    """Write the shipped folder: ONNX files, card, gallery.
+
+    Args:
+        data: Folder of the landmark sets.
+        experiment: Settings of the run.
+        out: Folder of the run.
+        destination: The model's folder; its files are replaced.
+        version: The model's version.
+
+    Returns:
+        The content of ``model.json``.
+
+    Raises:
+        PartMissing: A piece has not been trained.
+    """
+    from signlens.models.sign_model import SignModel
+    from signlens.retrieval import Gallery
+
+    made, facts = tables(data, experiment, out)
+    corpus, _, _ = prepared_clips(data, 24)
+    weights = weights_with(facts["hand_weight_shipped"])
+    destination.mkdir(parents=True, exist_ok=True)
+    networks, hashes = [], {}
+    for name, settings in experiment.networks.items():
+        source = out / f"everything.{name}.0.onnx"
+        if not source.is_file():
+            raise PartMissing(source, "the shipped network has not been trained", "train it first")
+        file = f"{name}.onnx"
+        (destination / file).write_bytes(source.read_bytes())
+        hashes[file] = sha256_of_file(destination / file)
+        networks.append(
+            {
+                "name": name,
+                "file": file,
+                "kind": settings.kind,
+                "stream": settings.stream,
+                "window": settings.window,
+                "weight": weights[name],
+            }
+        )
+    card = {
+        "name": experiment.name,
+        "version": version,
+        "extractor": EXTRACTOR,
+        "classes": list(corpus.classes),
+        "glosses": corpus.vocabulary,
+        "idle": corpus.vocabulary,
+        "temperature": facts["temperature"],
+        "unknown_below": facts["unknown_below"],
+        "networks": networks,
+        "sha256": hashes,
+    }
+    (destination / "model.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    (destination / "results.json").write_text(json.dumps(as_json(made, facts), indent=1) + "\n", encoding="utf-8")
+    (destination / "RESULTS.md").write_text(markdown(made, facts), encoding="utf-8")
+
+    model = SignModel(destination)
+    rows = gallery_rows(corpus)
+    windows = {w: prepared_clips(data, w)[1:] for w in {n.window for n in model.networks}}
+    _, embeddings = model.run({w: (j[rows], s[rows]) for w, (j, s) in windows.items()})
+    Gallery(
+        vectors=model.fuse_embeddings(embeddings),
+        glosses=tuple(corpus.clips[i].gloss for i in rows),
+        clips=tuple(corpus.clips[i].name for i in rows),
+        sources=tuple("" for _ in rows),
+        model=model.identity,
+    ).save(destination / "gallery.safetensors")
+    return card
