@@ -54,7 +54,8 @@ python3 -m pip config debug 2>/dev/null | sed -n 's/^ *\(\/[^,]*\), exists: True
     fi
 done
 while read -r path; do
-    if [ -d "$path" ]; then bind "$path" ro; elif [ -f "$path" ]; then install -D "$path" "$root$path"; fi
+    path="${path%/simple}" # an index on disk keeps its files beside its pages
+    if [ -d "$path" ]; then bind "$path" ro; elif [ -f "$path" ] && [ ! -e "$root$path" ]; then install -D "$path" "$root$path"; fi
 done < <({ python3 -m pip config list 2>/dev/null; printf '%s\n' "${settings[@]}"; } | grep -oE "(^|[^:/A-Za-z0-9])(file://)?/[^ '\":]+" | grep -oE '/[^/].*' | sort -u)
 
 rm -rf "$root$home/signlens"
