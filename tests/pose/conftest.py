@@ -67,3 +67,10 @@ def _read_frames(path: Path, count: int, start: int = 0) -> list[Image]:
         images = [frame.image for frame in video if start <= frame.index < start + count]
     height, width = (side // 2 * 2 for side in images[0].shape[:2])
     return [np.ascontiguousarray(image[:height, :width]) for image in images]
+
+
+@pytest.fixture(scope="session")
+def rendered_frames() -> list[Image]:
+    """A few frames of a rendered signer, both hands and the face in view."""
+    signer = pytest.importorskip("signlens.signer", reason="the rendered signer needs the extra signer")
+    return list(signer.render_sign("book", width=320, height=240, frames=8, smooth=1, workers=1))[2:6]

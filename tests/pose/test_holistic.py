@@ -11,7 +11,15 @@ import pytest
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
-from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, HolisticExtractor, extract_pose
+from signlens.pose import (
+    FACE,
+    LEFT_HAND,
+    RIGHT_HAND,
+    HolisticExtractor,
+    extract_pose,
+    read_pose,
+    write_pose,
+)
 from signlens.pose.layouts import HolisticPoints, whole_body_from_holistic
 from signlens.video import VideoLimits
 
@@ -54,6 +62,63 @@ def test_the_videos_own_rejections_come_through(
 def test_outside_of_with_is_a_mistake() -> None:
     with pytest.raises(RuntimeError, match="with statement"):
         HolisticExtractor().extract("x.mp4")
+
+
+def test_a_rendered_signer_is_seen_the_same_twice(
+    tmp_path: Path, extractor: HolisticExtractor, write_video: Write, rendered_frames: list[Image]
+) -> None:
+    path = write_video(tmp_path / "rendered.mp4", rendered_frames)
+    clip = extractor.extract(path)
+    coverage = clip.coverage()
+    assert coverage.body == coverage.face == 1
+    assert min(coverage.left_hand, coverage.right_hand) > 0
+    assert clip.reasons == ()
+    assert clip.face_mesh is not None
+    seen = clip.keypoints[..., 3] > 0
+    assert np.isfinite(clip.keypoints[seen]).all()
+    assert np.isnan(clip.keypoints[~seen][:, :3]).all()
+    again = extract_pose(path)
+    np.testing.assert_array_equal(clip.keypoints, again.keypoints)
+    np.testing.assert_array_equal(clip.face_mesh, again.face_mesh)
+    write_pose(clip, tmp_path / "rendered.pose")
+    np.testing.assert_array_equal(read_pose(tmp_path / "rendered.pose").keypoints, clip.keypoints)
+
+
+def test_a_large_frame_comes_out_in_its_own_pixels(
+    tmp_path: Path, extractor: HolisticExtractor, write_video: Write, rendered_frames: list[Image]
+) -> None:
+    small = extractor.extract(write_video(tmp_path / "small.mp4", rendered_frames[:2]))
+    enlarged = [image.repeat(4, axis=0).repeat(4, axis=1) for image in rendered_frames[:2]]
+    large = extractor.extract(write_video(tmp_path / "large.mp4", enlarged))
+    assert (large.width, large.height) == (1280, 960)
+    upper = [0, 5, 6, 7, 8, 9, 10]
+    shoulders = np.hypot(*(small.keypoints[0, 5, :2] - small.keypoints[0, 6, :2]))
+    expected = (small.keypoints[:, upper, :2] + 0.5) * 4 - 0.5
+    apart = np.hypot(*np.moveaxis(large.keypoints[:, upper, :2] - expected, -1, 0)) / (4 * shoulders)
+    assert np.median(apart) < 0.02
+
+
+def test_one_frame_is_answered_with_a_reason(
+    tmp_path: Path, extractor: HolisticExtractor, write_video: Write, rendered_frames: list[Image]
+) -> None:
+    clip = extractor.extract(write_video(tmp_path / "one.mp4", rendered_frames[:1]))
+    assert clip.frames == 1
+    assert any("one frame" in reason for reason in clip.reasons)
+
+
+def test_an_error_midway_leaves_no_trace(
+    tmp_path: Path, extractor: HolisticExtractor, write_video: Write, rendered_frames: list[Image]
+) -> None:
+    path = write_video(tmp_path / "rendered.mp4", rendered_frames)
+    expected = extractor.extract(path).keypoints
+
+    def stop(done: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extractor.extract(path, progress=stop)
+    np.testing.assert_array_equal(extractor.extract(path).keypoints, expected)
 
 
 @pytest.mark.shared
@@ -135,16 +200,6 @@ def test_the_landmarks_are_holistics(
         assert np.median(apart[:, part][both[:, part]]) < 0.005
         assert np.median(depth[:, part][both[:, part]]) < 0.005
     np.testing.assert_allclose(mine[:, :17, 3], theirs[:, :17, 3], atol=0.02)
-
-
-@pytest.mark.shared
-def test_one_frame_is_answered_with_a_reason(
-    tmp_path: Path, recordings: Path, extractor: HolisticExtractor, write_video: Write, read_frames: Read
-) -> None:
-    path = write_video(tmp_path / "one.mp4", read_frames(recordings / "01377.mp4", 1, start=10))
-    clip = extractor.extract(path)
-    assert clip.frames == 1
-    assert any("one frame" in reason for reason in clip.reasons)
 
 
 @pytest.mark.shared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pose_format.utils.cocowholebody133_header import BODY_POINTS
@@ -83,6 +83,7 @@ def test_face_points_are_as_symmetric_as_the_mesh() -> None:
         assert mirror[vertex] == FACE_MESH_TO_FACE[MIRRORED_KEYPOINT[face + i] - face], i
 
 
+@settings(deadline=None)
 @given(data=st.data(), frames=st.integers(1, 3))
 def test_every_point_comes_from_its_own(data: st.DataObject, frames: int) -> None:
     def part(count: int) -> np.ndarray:

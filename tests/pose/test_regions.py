@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signlens.pose.regions import (
@@ -29,6 +29,7 @@ regions = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(region=regions, size=st.integers(8, 256), u=st.floats(0, 1), v=st.floats(0, 1))
 def test_sampling_and_placing_agree(region: Region, size: int, u: float, v: float) -> None:
     sampled = region.sampling_matrix(size) @ [u * size, v * size, 1]
@@ -60,6 +61,7 @@ def test_a_hand_that_points_right_by_hand() -> None:
     )
 
 
+@settings(deadline=None)
 @given(
     turn=st.floats(-math.pi, math.pi),
     scale=st.floats(0.2, 5),
@@ -78,6 +80,15 @@ def test_a_hands_region_moves_with_the_hand(turn: float, scale: float, x: float,
     np.testing.assert_allclose([after.x, after.y], matrix @ [before.x, before.y] + [x, y], atol=1e-5)
 
 
+def test_share_within_by_hand() -> None:
+    assert Region(50, 50, 40).share_within(100, 100) == 1
+    assert Region(0, 50, 40).share_within(100, 100) == pytest.approx(0.5)
+    assert Region(100, 100, 40).share_within(100, 100) == pytest.approx(0.25)
+    assert Region(-30, 50, 40, 0.0).share_within(100, 100) == 0
+    assert Region(50, 50, 500, 0.7).share_within(100, 100) == pytest.approx(1e4 / 500**2, abs=0.02)
+
+
+@settings(deadline=None)
 @given(a=st.floats(-50, 50))
 def test_wrapped_is_the_same_direction(a: float) -> None:
     assert -math.pi <= wrapped(a) <= math.pi + 1e-9

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signlens.pose.smoothing import LowPassFilter, OneEuroFilter
@@ -34,6 +34,7 @@ def one_euro_by_the_paper(
     return out
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.floats(-1000, 1000), min_size=1, max_size=20), size=st.floats(1, 500))
 def test_one_euro_is_the_papers(values: list[float], size: float) -> None:
     smooth = OneEuroFilter(0.05, 80, 1, 30)
@@ -41,6 +42,7 @@ def test_one_euro_is_the_papers(values: list[float], size: float) -> None:
     np.testing.assert_allclose(got, one_euro_by_the_paper(values, 0.05, 80, 30, size), rtol=1e-9, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(value=st.floats(-100, 100), count=st.integers(1, 10))
 def test_rest_stays_at_rest(value: float, count: int) -> None:
     smooth, low = OneEuroFilter(0.05, 80, 1, 30), LowPassFilter(0.1)

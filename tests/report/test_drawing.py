@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from made_clips import waving_pose
 
-from signlens.pose.clip import LEFT_HAND, RIGHT_HAND
+from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND
 from signlens.report.drawing import (
     DRAWN_PARTS,
     FIXED_POINT,
@@ -87,5 +87,9 @@ def test_still_draws_only_what_was_found() -> None:
     assert "nan" not in svg
     right = svg.split('class="right-hand" d="')[1].split('"')[0]
     assert right.count("M") == len(WHOLE_BODY_LIMBS["right_hand"])
+    with_face = svg.split('class="body" d="')[1].split('"')[0].count("M")
+    points[FACE, 2] = 0
+    without_face = str(still(points, 640, 480)).split('class="body" d="')[1].split('"')[0].count("M")
+    assert without_face - with_face == 5  # nose, eyes and ears stand in for a face that was not found
     points[:, 2] = 0
     assert "<path" not in str(still(points, 640, 480))

@@ -86,7 +86,7 @@ class HandShapeNet(nn.Module):
         self.classifier = nn.Linear(4 * width, config.classes)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, T, FEATURES) to logits (N, classes) and embedding (N, 4 * width): mean and maximum over time."""
+        """(N, T, FEATURES) to logits (N, classes) and embedding (N, 4 * width): mean and maximum."""
         x = self.project(self.drop_input(self.input_norm(features.transpose(1, 2))))
         x = F.relu(self.norm(self.blocks(x)))
         embedding = torch.cat([x.mean(dim=2), x.amax(dim=2)], dim=1)

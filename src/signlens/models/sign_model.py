@@ -22,6 +22,7 @@ from signlens.models.inputs import network_input
 from signlens.pose import PoseClip
 from signlens.recognition import AnswerKind
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, Signing, prepare
+from signlens.skeleton.rest import cut_to_signing
 
 STARTER = Path(__file__).parent / "weights" / "starter"
 """Folder of the model that ships with the package."""
@@ -38,12 +39,14 @@ class SignScores:
         logits: Network name -> (C,) raw scores.
         embedding: (D,) unit vector in the fused embedding space.
         signing: How the clip was prepared.
+        only_rest: No hand is seen to leave its rest.
     """
 
     log_probabilities: NDArray[np.float64]
     logits: dict[str, Array]
     embedding: Array
     signing: Signing
+    only_rest: bool
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,11 @@ class SignModel:
         """Name, version and hash, for results and galleries."""
         return {"name": self.name, "version": self.version, "sha256": self.sha256}
 
-    def prepare(self, clip: PoseClip) -> dict[int, Signing]:
-        """The clip at each window that the networks read."""
-        points = clip.keypoints[:, WHOLE_BODY_INDEX]
-        return {window: prepare(points, window) for window in sorted({n.window for n in self.networks})}
+    def prepare(self, clip: PoseClip) -> tuple[dict[int, Signing], bool]:
+        """The clip, cut to the sign, at each window that the networks read; and whether hands only rest."""
+        cut = cut_to_signing(clip.keypoints[:, WHOLE_BODY_INDEX])
+        windows = sorted({network.window for network in self.networks})
+        return {window: prepare(cut.points, window) for window in windows}, cut.only_rest
 
     def score(self, clip: PoseClip) -> SignScores:
         """Score one clip.
@@ -135,7 +139,7 @@ class SignModel:
         Raises:
             InputRejected: The signer's nose and shoulders show in no frame.
         """
-        windows = self.prepare(clip)
+        windows, only_rest = self.prepare(clip)
         logits, embeddings = self.run({w: (s.joints[None], s.seen[None]) for w, s in windows.items()})
         weights = {network.name: network.weight for network in self.networks}
         return SignScores(
@@ -143,6 +147,7 @@ class SignModel:
             logits={name: values[0] for name, values in logits.items()},
             embedding=self.fuse_embeddings(embeddings)[0],
             signing=next(iter(windows.values())),
+            only_rest=only_rest,
         )
 
     def run(self, clips: dict[int, tuple[Array, Array]]) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -185,7 +190,7 @@ class SignModel:
         """
         probabilities = np.exp(scores.log_probabilities)
         best = int(probabilities.argmax())
-        if scores.signing.hand_share == 0 or best == self.idle:
+        if scores.only_rest or best == self.idle:
             return "no_sign", None
         if best >= len(self.glosses) or probabilities[best] < self.unknown_below:
             return "unknown_sign", None

@@ -41,7 +41,8 @@ def hand_features(joints: Array, seen: Array) -> Array:
     lead = joints.shape[:-2]
     body = joints[..., :7, :2]
     shoulders = (body[..., 1, :] + body[..., 2, :]) / 2
-    places, shapes = [body.reshape(*lead, 14)], []
+    places: list[Array] = [body.reshape(*lead, 14)]
+    shapes: list[Array] = []
     for hand in (LEFT_HAND, RIGHT_HAND):
         points = joints[..., hand, :]
         visible = seen[..., hand.start : hand.start + 1]

@@ -27,7 +27,7 @@ MIRROR: NDArray[np.int64] = np.array([0, 2, 1, 4, 3, 6, 5, *range(28, 49), *rang
 """(49,) point order after a left-right mirror."""
 
 TO_NODES: NDArray[np.int64] = np.array(
-    [int(np.flatnonzero(WHOLE_BODY_INDEX == index)[0]) for index in graph.WHOLE_BODY_INDEX]
+    [int(np.flatnonzero(index == WHOLE_BODY_INDEX)[0]) for index in graph.WHOLE_BODY_INDEX]
 )
 """(27,) position of each SL-GCN node among the 49 points."""
 

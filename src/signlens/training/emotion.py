@@ -805,6 +805,97 @@ def _answers(logits: FloatArray) -> dict[str, float]:
     return {name: round(float((guess == i).mean()), 4) for i, name in enumerate(EMOTIONS)}
 
 
+def tables(report: dict[str, Any]) -> str:
+    """The report as Markdown tables, for the card and the docs."""
+
+    def percent(value: float) -> str:
+        return f"{100 * value:.1f} %"
+
+    lines = [
+        f"CK+ 48x48 crops: {report['faces']} faces of {report['subjects']} subjects, "
+        f"{len(report['chosen'])} folds by subject, settings chosen by inner folds; 95 % intervals "
+        "by drawing subjects.",
+        "",
+        "| face points | not found | seven classes | 95 % interval | mean recall | eight classes "
+        "| 95 % interval |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for way in ("refined", "unrefined", "as filmed"):
+        part = report[f"ckplus, {way}"]
+        seven, eight = part["seven_classes"], part["eight_classes"]
+        low7, high7 = seven["interval_95"]
+        low8, high8 = eight["interval_95"]
+        lines.append(
+            f"| {way} | {part['not_found']} | {percent(seven['accuracy'])} "
+            f"| {percent(low7)} to {percent(high7)} | {percent(seven['mean_recall'])} "
+            f"| {percent(eight['accuracy'])} | {percent(low8)} to {percent(high8)} |"
+        )
+    for way in ("refined", "unrefined"):
+        seven = report[f"ckplus, {way}"]["seven_classes"]
+        names = list(seven["confusion"])
+        columns = [*names, "not found"]
+        lines += [
+            "",
+            f"Confusion, seven classes, {way} face points (rows: true; columns: answered):",
+            "",
+            "| | " + " | ".join(columns) + " | recall |",
+            "|---" * (len(columns) + 2) + "|",
+        ]
+        for name in names:
+            counts = " | ".join(str(seven["confusion"][name][c]) for c in columns)
+            lines.append(f"| **{name}** | {counts} | {percent(seven['recall'][name])} |")
+    for part_name in ("signers at rest", "signers signing (unlabelled)"):
+        part = report[part_name]
+        lines += [
+            "",
+            f"{part_name[0].upper()}{part_name[1:]}: {part['faces']} faces of held-out people, "
+            "share given each answer:",
+            "",
+            "| face points | " + " | ".join(EMOTIONS) + " |",
+            "|---" * (len(EMOTIONS) + 1) + "|",
+        ]
+        for way in ("clip", "filmed/refined", "crop0/refined"):
+            shares = " | ".join(percent(part[way][name]) for name in EMOTIONS)
+            lines.append(f"| {way} | {shares} |")
+    calibration = report["calibration"]
+    lines += [
+        "",
+        f"Calibration over held-out CK+ faces and rest frames: temperature {calibration['temperature']:.2f}, "
+        f"expected calibration error {calibration['ece']:.3f} (without temperature "
+        f"{calibration['ece_without']:.3f}), log loss {calibration['log_loss']:.3f}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+CARD = """# Card: `landmarks`, the default expression head
+
+Version {version}, weights SHA-256 `{sha256}`. A multinomial logistic regression over measures and the
+outline of the 468 MediaPipe face points with head pose removed; see `docs/emotion.md` for what its
+scores mean. Trained by `python -m signlens.training.emotion experiments/{experiment}`.
+
+## Trained on
+- **CK+** (Lucey et al. 2010), 48x48 crops, seven posed expressions. Research only; no picture is
+  contained in or can be got back from these weights, and none may be passed on.
+- **WLASL** videos (Li et al. 2020), C-UDA 1.0, computational research only: frames near the ends of
+  clips in which both wrists are low stand for *neutral*. That is a weak label: signers smile or
+  frown at rest too.
+
+Use of the weights should respect both terms: research.
+
+## How good, and where not
+{tables}
+"Clip" is the face mesh that the pose extractor gives, "filmed" a single-frame mesh of the same face,
+"crop0" the same face shrunk to 48x48. "As filmed" are CK+ faces moved by what separates filmed from
+shrunk faces of held-out signers: an estimate, not a recording.
+
+Posed faces of mostly young, hearing Americans; studio light; one look at each face without its owner's
+resting face to compare with. Wrinkles, colour and movement are not seen. In signing, brows, mouth and
+head are grammar as well as affect: a brow raise of a yes/no question can score as surprise. Not for
+judging people.
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m signlens.training.emotion", description=__doc__)
@@ -833,7 +924,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(
     experiment_file: Path, data: Path, videos: Path, cache: Path, out: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Measure faces (cached), validate, train on everything, write weights and report.
+    """Measure faces (cached), validate, train on everything, write weights, card and report.
 
     Returns:
         The report that is written to ``report.json``.
@@ -871,8 +962,15 @@ def run(
         "expected_calibration_error": round(report["calibration"]["ece"], 4),
     }
     report["sha256"] = save_head(head, out, facts)
+    card = CARD.format(
+        version=experiment.name,
+        sha256=report["sha256"],
+        experiment=experiment_file.name,
+        tables=tables(report),
+    )
+    (out / "README.md").write_text(card, encoding="utf-8")
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(report, indent=2))
+    print(tables(report))
     return report
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from signlens.datasets.mediapipe_arrays import IDLE, LandmarkClip, load_traduttore, load_wlasl50
 from signlens.errors import SignLensError
+from signlens.models.inputs import network_input
 from signlens.skeleton.normalise import prepare
 from signlens.training.experiment import Experiment
 
@@ -184,7 +185,9 @@ def run_piece(
     model = fit(clips, len(corpus.classes), experiment, network)
     rows = split.score
     if split_name == "everything":
-        export_onnx(model, settings, target.with_suffix(".onnx"))
+        some = split.train[:: max(1, len(split.train) // 64)]
+        example = network_input(settings.kind, settings.stream, joints[some], seen[some])
+        export_onnx(model, example, target.with_suffix(".onnx"))
         rows = split.train
     logits, embedding = infer(model, settings, joints[rows], seen[rows])
     temporary = target.with_name(target.name + ".part")
@@ -233,8 +236,10 @@ def run(
             try:
                 job.result()
             except SignLensError:
+                pool.shutdown(wait=True, cancel_futures=True)
                 raise
             except Exception as error:
+                pool.shutdown(wait=True, cancel_futures=True)
                 raise SignLensError(
                     out, f"training of {jobs[job]} failed ({error!r})", "run it again"
                 ) from error

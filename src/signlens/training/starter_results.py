@@ -150,7 +150,11 @@ def baselines(
         model.fit(x[train], train_labels)
         scores = np.full((len(test), classes), -np.inf)
         known = model.classes_
-        values = model.predict_proba(x[test]) if hasattr(model, "predict_proba") else model.decision_function(x[test])
+        values = (
+            model.predict_proba(x[test])
+            if hasattr(model, "predict_proba")
+            else model.decision_function(x[test])
+        )
         scores[:, known] = values
         found[name] = scores
     return found
@@ -197,17 +201,29 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
     systems = dict(narrow)
     systems["four streams"] = ensemble(narrow, SAM_SLR_WEIGHTS)
     systems["four streams + hand shape"] = task
-    simple = {n: np.zeros((len(rows), len(glosses))) for n in ("1-nearest-neighbour", "RBF SVM on hand features")}
+    simple = {
+        n: np.zeros((len(rows), len(glosses))) for n in ("1-nearest-neighbour", "RBF SVM on hand features")
+    }
     for k in range(FOLDS):
-        train = np.array([i for i, c in enumerate(corpus.clips) if c.name.startswith("wlasl50/") and c.fold != k])
-        found = baselines(joints, seen, train, rows[fold == k], np.searchsorted(glosses, labels[train]), len(glosses))
+        train = np.array(
+            [i for i, c in enumerate(corpus.clips) if c.name.startswith("wlasl50/") and c.fold != k]
+        )
+        found = baselines(
+            joints, seen, train, rows[fold == k], np.searchsorted(glosses, labels[train]), len(glosses)
+        )
         for name, values in found.items():
             simple[name][fold == k] = values
     made.append(
-        Table("WLASL50-real, five folds pooled", len(rows), len(glosses), _rows_of_table({**simple, **systems}, local))
+        Table(
+            "WLASL50-real, five folds pooled",
+            len(rows),
+            len(glosses),
+            _rows_of_table({**simple, **systems}, local),
+        )
     )
     per_fold = {
-        str(k): round(100 * float(top_k_hits(task[fold == k], local[fold == k], 1).mean()), 1) for k in range(FOLDS)
+        str(k): round(100 * float(top_k_hits(task[fold == k], local[fold == k], 1).mean()), 1)
+        for k in range(FOLDS)
     }
 
     shipped_weight = choose_hand_weight(narrow, local)
@@ -250,9 +266,13 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         scores = ensemble(logits, weights_with(shipped_weight), wlasl_temperature)
         facts[f"{name}_ece"] = expected_calibration_error(np.exp(scores), labels[rows])
         idle = labels[rows] == corpus.vocabulary
-        facts[f"{name}_idle_answered_no_sign"] = float((scores[idle].argmax(axis=1) == corpus.vocabulary).mean())
+        facts[f"{name}_idle_answered_no_sign"] = float(
+            (scores[idle].argmax(axis=1) == corpus.vocabulary).mean()
+        )
         facts[f"{name}_idle_clips"] = int(idle.sum())
-        facts[f"{name}_words_answered_no_sign"] = float((scores[~idle].argmax(axis=1) == corpus.vocabulary).mean())
+        facts[f"{name}_words_answered_no_sign"] = float(
+            (scores[~idle].argmax(axis=1) == corpus.vocabulary).mean()
+        )
     facts["temperature"] = wlasl_temperature
 
     facts.update(_unknown_signs(out, experiment, corpus, full, fold, shipped_weight, wlasl_temperature))
@@ -268,7 +288,7 @@ def _unknown_signs(
     hand_weight: float,
     temperature: float,
 ) -> dict[str, Any]:
-    """The threshold below which a clip is called unknown, and what it does to glosses left out of training."""
+    """The threshold below which a clip is called unknown, and what it does to glosses never trained."""
     labels = corpus.labels
     known_rows = np.concatenate([splits(corpus)[f"wlasl-fold-{k}"].score for k in range(FOLDS)])
     right = known.argmax(axis=1) == labels[known_rows]
@@ -352,7 +372,7 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         PartMissing: A piece has not been trained.
     """
     from signlens.models.sign_model import SignModel
-    from signlens.retrieval import Gallery
+    from signlens.retrieval.gallery import GALLERY_FILE, Gallery, embedding_space
 
     made, facts = tables(data, experiment, out)
     corpus, _, _ = prepared_clips(data, 24)
@@ -388,19 +408,24 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         "networks": networks,
         "sha256": hashes,
     }
-    (destination / "model.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    (destination / "results.json").write_text(json.dumps(as_json(made, facts), indent=1) + "\n", encoding="utf-8")
+    document = destination / "model.json"
+    document.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    (destination / "results.json").write_text(
+        json.dumps(as_json(made, facts), indent=1) + "\n", encoding="utf-8"
+    )
     (destination / "RESULTS.md").write_text(markdown(made, facts), encoding="utf-8")
 
     model = SignModel(destination)
     rows = gallery_rows(corpus)
     windows = {w: prepared_clips(data, w)[1:] for w in {n.window for n in model.networks}}
     _, embeddings = model.run({w: (j[rows], s[rows]) for w, (j, s) in windows.items()})
-    Gallery(
+    hashes[GALLERY_FILE] = Gallery(
         vectors=model.fuse_embeddings(embeddings),
         glosses=tuple(corpus.clips[i].gloss for i in rows),
         clips=tuple(corpus.clips[i].name for i in rows),
         sources=tuple("" for _ in rows),
-        model=model.identity,
-    ).save(destination / "gallery.safetensors")
+        model=f"{experiment.name} {version}",
+        space=embedding_space(card),
+    ).save(destination / GALLERY_FILE)
+    document.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return card

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from signlens.errors import UsageError
+from signlens.models.inputs import magnify_hands, network_input, slgcn_input
+from signlens.skeleton.hand_features import hand_features
+from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
+
+
+def clip() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(2, 6, 49, 3)).astype(np.float32), rng.random((2, 6, 49)).astype(np.float32)
+
+
+def test_magnifying_leaves_roots_and_body_and_scales_fingers() -> None:
+    joints, _ = clip()
+    large = magnify_hands(joints, 3)
+    np.testing.assert_array_equal(large[..., :7, :], joints[..., :7, :])
+    for hand in (LEFT_HAND, RIGHT_HAND):
+        np.testing.assert_allclose(large[..., hand.start, :], joints[..., hand.start, :])
+        np.testing.assert_allclose(
+            large[..., hand.start + 8, :] - large[..., hand.start, :],
+            3 * (joints[..., hand.start + 8, :] - joints[..., hand.start, :]),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("stream", ["joint", "bone", "joint_motion", "bone_motion"])
+def test_every_stream_keeps_what_was_seen(stream: str) -> None:
+    joints, seen = clip()
+    made = slgcn_input(joints, seen, stream)
+    assert made.shape == (2, 3, 6, 27)
+    assert made.dtype == np.float32
+    np.testing.assert_array_equal(made[:, 2], seen[..., TO_NODES])
+
+
+def test_kinds() -> None:
+    joints, seen = clip()
+    np.testing.assert_array_equal(network_input("handshape", "", joints, seen), hand_features(joints, seen))
+    with pytest.raises(UsageError):
+        network_input("transformer", "", joints, seen)

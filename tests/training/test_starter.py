@@ -1,0 +1,244 @@
+"""The whole path on small made-up landmark sets: split, train, resume, export, tables, shipped folder."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the [train] extra")
+pytest.importorskip("onnx", reason="export needs the [train] extra")
+
+from signlens.errors import InputRejected, PartMissing  # noqa: E402
+from signlens.models.sign_model import SignModel  # noqa: E402
+from signlens.skeleton.augmentation import Augmentation  # noqa: E402
+from signlens.training import starter, starter_results  # noqa: E402
+from signlens.training.experiment import Experiment, NetworkSettings  # noqa: E402
+from signlens.training.loop import build_network  # noqa: E402
+
+WORDS = starter.SHARED_WORDS
+
+
+def hand(rng: np.random.Generator, shape: int, frames: int) -> np.ndarray:
+    """A hand whose fingers' lengths tell the shape and whose path goes its own way."""
+    made = np.zeros((frames, 21, 3), np.float32)
+    length = np.random.default_rng(shape).uniform(0.02, 0.15, 5)
+    for finger in range(5):
+        for joint in range(4):
+            made[:, 1 + finger * 4 + joint, 0] = 0.02 * finger
+            made[:, 1 + finger * 4 + joint, 1] = -length[finger] * (joint + 1) / 4
+    path = np.array([0.4, 0.7]) + 0.1 * np.sin(np.linspace(0, shape, frames))[:, None]
+    made[..., :2] += path[:, None] + rng.normal(0, 0.002, (frames, 21, 2))
+    return made
+
+
+def body(frames: int, points: int, left: int, right: int) -> np.ndarray:
+    made = np.zeros((frames, points, 4), np.float32)
+    made[:, :, :2] = [0.5, 0.5]
+    made[:, 0, :2], made[:, left, :2], made[:, right, :2] = [0.5, 0.2], [0.65, 0.4], [0.35, 0.4]
+    made[..., 3] = 1
+    return made
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    rows, arrays = [], []
+    for recorder in ("recorder1", "recorder2", "recorder3"):
+        for index, (kind, gloss) in enumerate(
+            [("word", w) for w in WORDS] + [("letter", "a"), ("letter", "b"), ("idle", "-")]
+        ):
+            for sequence in range(4):
+                clip = np.zeros((20, 258), np.float32)
+                clip[:, :132] = body(20, 33, 11, 12).reshape(20, -1)
+                if kind != "idle":
+                    clip[:, 195:] = hand(rng, index, 20).reshape(20, -1)
+                arrays.append(clip)
+                rows.append(
+                    {
+                        "gloss": gloss,
+                        "sequence": str(sequence),
+                        "kind": kind,
+                        "recorder": recorder,
+                        "all_zero": "0",
+                        "duplicate_of": "",
+                    }
+                )
+    write(folder / "traduttore-asl", rows, np.stack(arrays))
+    rows, arrays = [], []
+    for index in range(10):
+        for fold in range(5):
+            clip = np.zeros((30, 170), np.float32)
+            clip[:, :44] = body(30, 11, 1, 2).reshape(30, -1)
+            clip[:, 107:] = hand(rng, 40 + index, 30).reshape(30, -1)
+            arrays.append(clip)
+            rows.append({"gloss": f"gloss{index}", "sequence": str(fold), "length": "30", "fold": str(fold)})
+    write(folder / "wlasl50-real", rows, np.stack(arrays))
+    return folder
+
+
+def write(folder: Path, rows: list[dict[str, str]], landmarks: np.ndarray) -> None:
+    folder.mkdir()
+    with (folder / "clips.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    np.savez(folder / "clips.npz", landmarks=landmarks)
+
+
+def experiment(steps: int = 150) -> Experiment:
+    common = {"window": 12, "batch": 16, "learning_rate": 5e-3, "weight_decay": 0.01}
+    networks = {
+        stream: NetworkSettings(
+            kind="slgcn",
+            stream=stream,
+            steps=3,
+            channels=(8,),
+            strides=(2,),
+            temporal_kernel=3,
+            groups=4,
+            **common,
+        )
+        for stream in ("joint", "bone", "joint_motion", "bone_motion")
+    }
+    networks["hand_shape"] = NetworkSettings(kind="handshape", steps=steps, width=16, **common)
+    return Experiment("small", 0, 0.5, 0.1, 0.2, False, Augmentation(noise=0.005, rotate=0.05), networks)
+
+
+def test_splits_keep_signers_folds_and_left_out_glosses_apart(data: Path) -> None:
+    corpus = starter.load_corpus(data)
+    clips = corpus.clips
+    assert corpus.classes[: corpus.vocabulary] == tuple(sorted({*WORDS, *(f"gloss{i}" for i in range(10))}))
+    assert corpus.classes[corpus.vocabulary] == "idle"
+    found = starter.splits(corpus)
+    for split in found.values():
+        assert not set(split.train) & set(split.score)
+    scored = np.concatenate([found[f"wlasl-fold-{k}"].score for k in range(5)])
+    assert sorted(scored) == [i for i, c in enumerate(clips) if c.name.startswith("wlasl50/")]
+    for name, tested in (("traduttore-1-to-2", "recorder2"), ("traduttore-2-to-1", "recorder1")):
+        assert {clips[i].signer for i in found[name].score} == {tested}
+        assert tested not in {clips[i].signer for i in found[name].train}
+    for k in range(starter.OPEN_SET_GROUPS):
+        trained = {clips[i].gloss for i in found[f"open-set-{k}"].train}
+        outside = {clips[i].gloss for i in found[f"open-set-{k}"].score} - trained
+        assert outside, "some glosses are scored that were never trained"
+    assert len(found["everything"].train) == len(clips)
+
+
+def test_drawing_gives_the_target_set_its_share(data: Path) -> None:
+    corpus = starter.load_corpus(data)
+    split = starter.splits(corpus)["wlasl-fold-0"]
+    weights = starter.draw_weights(corpus, split, 0.6)
+    target = np.array([corpus.clips[i].name.startswith("wlasl50/") for i in split.train])
+    assert weights[target].sum() == pytest.approx(0.6)
+    assert weights[~target].sum() == pytest.approx(0.4)
+
+
+def test_a_piece_is_the_same_twice_is_kept_and_is_redone_for_other_settings(
+    data: Path, tmp_path: Path
+) -> None:
+    for name in "xy":
+        (tmp_path / name).mkdir()
+    first = starter.run_piece(data, experiment(5), "hand_shape", "wlasl-fold-1", 0, tmp_path / "x")
+    second = starter.run_piece(data, experiment(5), "hand_shape", "wlasl-fold-1", 0, tmp_path / "y")
+    with np.load(first) as a, np.load(second) as b:
+        np.testing.assert_array_equal(a["logits"], b["logits"])
+    stamp = first.stat().st_mtime_ns
+    starter.run_piece(data, experiment(5), "hand_shape", "wlasl-fold-1", 0, tmp_path / "x")
+    assert first.stat().st_mtime_ns == stamp
+    starter.run_piece(data, experiment(6), "hand_shape", "wlasl-fold-1", 0, tmp_path / "x")
+    assert first.stat().st_mtime_ns != stamp
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    names = [*starter.splits(starter.load_corpus(data))]
+    names = [n for n in names if not n.startswith("open-set") or n == "open-set-0"]
+    pieces = [(network, split, 0) for split in names for network in experiment().networks]
+    for network, split, seed in pieces:
+        starter.run_piece(data, experiment(), network, split, seed, out)
+    return out
+
+
+def test_the_hand_shape_network_learns_what_tells_the_made_up_signs_apart(data: Path, trained: Path) -> None:
+    made, facts = starter_results.tables(data, experiment(), trained)
+    wlasl = {row.system: row for row in made[0].rows}
+    assert made[0].clips == 50
+    assert wlasl["hand_shape"].top1.value > 60, "chance is 10"
+    assert wlasl["hand_shape"].top1.low <= wlasl["hand_shape"].top1.value <= wlasl["hand_shape"].top1.high
+    assert {"1-nearest-neighbour", "four streams", "four streams + hand shape"} <= set(wlasl)
+    assert 0 <= facts["wlasl_ece"] <= 1
+    assert 0 <= facts["unknown_below"] <= 1
+    assert "| hand_shape |" in starter_results.markdown(made, facts)
+
+
+def test_the_shipped_folder_runs_in_onnx_runtime_and_its_gallery_knows_its_model(
+    data: Path, trained: Path, tmp_path: Path
+) -> None:
+    from signlens.retrieval.gallery import Gallery, embedding_space
+
+    folder = tmp_path / "model"
+    starter_results.package(data, experiment(), trained, folder, "0.0.1")
+    model = SignModel(folder)
+    assert model.glosses == tuple(sorted({*WORDS, *(f"gloss{i}" for i in range(10))}))
+    _, joints, seen = starter.prepared_clips(data, 12)
+    logits, embeddings = model.run({12: (joints[:7], seen[:7])})
+    with np.load(trained / "everything.bone.0.npz") as piece:
+        np.testing.assert_allclose(logits["bone"], piece["logits"][:7], atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(model.fuse_embeddings(embeddings), axis=1), 1, atol=1e-5)
+    gallery = Gallery.load(folder / "gallery.safetensors")
+    assert gallery.space == embedding_space(json.loads((folder / "model.json").read_text()))
+    assert len(gallery.glosses) == len(starter_results.gallery_rows(starter.load_corpus(data)))
+
+
+def test_a_damaged_or_missing_model_is_named(data: Path, trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    starter_results.package(data, experiment(), trained, folder, "0.0.1")
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged)
+    weights = bytearray((damaged / "bone.onnx").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (damaged / "bone.onnx").write_bytes(weights)
+    with pytest.raises(PartMissing, match=r"bone\.onnx"):
+        SignModel(damaged)
+    card = json.loads((folder / "model.json").read_text())
+    del card["classes"]
+    (damaged / "model.json").write_text(json.dumps(card))
+    with pytest.raises(PartMissing, match="classes"):
+        SignModel(damaged)
+    with pytest.raises(PartMissing, match="no sign model"):
+        SignModel(tmp_path / "nowhere")
+
+
+def test_fused_cosine_is_the_weighted_mean_of_the_networks_cosines(
+    data: Path, trained: Path, tmp_path: Path
+) -> None:
+    starter_results.package(data, experiment(), trained, tmp_path / "m", "0.0.1")
+    model = SignModel(tmp_path / "m")
+    rng = np.random.default_rng(0)
+    parts = {n.name: rng.normal(size=(2, 5)).astype(np.float32) for n in model.networks}
+    fused = model.fuse_embeddings(parts)
+    weights = {n.name: n.weight for n in model.networks}
+    expected = sum(
+        weights[name] * float(v[0] @ v[1] / np.linalg.norm(v[0]) / np.linalg.norm(v[1]))
+        for name, v in parts.items()
+    ) / sum(weights.values())
+    assert float(fused[0] @ fused[1]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_missing_data_and_missing_pieces_are_named(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputRejected, match="traduttore-asl"):
+        starter.load_corpus(tmp_path)
+    with pytest.raises(PartMissing, match="joint on wlasl-fold-0"):
+        starter_results.tables(data, experiment(), tmp_path)
+
+
+def test_network_kinds_are_built_as_set() -> None:
+    settings = experiment().networks
+    logits, embedding = build_network(settings["bone"], 9).eval()(torch.zeros(1, 3, 12, 27))
+    assert logits.shape == (1, 9)
+    assert embedding.shape == (1, 8)
