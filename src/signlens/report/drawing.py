@@ -19,6 +19,9 @@ FIXED_POINT = 16
 MISSING = -32768
 """Packed x and y of a point that was not found."""
 
+HEAD_POINTS = 5
+"""Body points 0-4 are nose, eyes and ears; they are drawn only where the face itself was not found."""
+
 DRAWN_PARTS = ("body", "face", "left_hand", "right_hand")
 
 Limbs = Mapping[str, Sequence[tuple[int, int]]]
@@ -93,10 +96,13 @@ def still(points: NDArray[np.float32], width: int, height: int, limbs: Limbs = W
         height: Drawing's height in pixels.
         limbs: Which points are joined, per part.
     """
+    face = bool((points[FACE, 2] > 0).any())
     paths = []
     for part in DRAWN_PARTS:
         steps = []
         for start, stop in limbs[part]:
+            if face and start < HEAD_POINTS and stop < HEAD_POINTS:
+                continue
             a, b = points[start], points[stop]
             if a[2] > 0 and b[2] > 0 and math.isfinite(float(a[:2].sum() + b[:2].sum())):
                 steps.append(f"M{a[0]:.1f} {a[1]:.1f}L{b[0]:.1f} {b[1]:.1f}")

@@ -28,7 +28,7 @@ from signlens.report import words
 from signlens.report.drawing import (
     DRAWN_PARTS,
     FIXED_POINT,
-    MISSING,
+    HEAD_POINTS,
     WHOLE_BODY_LIMBS,
     drawn_points,
     pack_keypoints,
@@ -276,7 +276,7 @@ def _data(
         "duration": duration,
         "limbs": {part: [list(pair) for pair in WHOLE_BODY_LIMBS[part]] for part in DRAWN_PARTS},
         "fixedPoint": FIXED_POINT,
-        "missing": MISSING,
+        "headPoints": HEAD_POINTS,
     }
 
 

@@ -22,6 +22,11 @@
     const x = (p) => keypoints[offset + 3 * p] / data.fixedPoint;
     const y = (p) => keypoints[offset + 3 * p + 1] / data.fixedPoint;
     const confidence = (p) => keypoints[offset + 3 * p + 2];
+    // The face's own 68 points say more of the head than the body's five.
+    const [firstOfFace, lastOfFace] = RANGES.face;
+    let face = false;
+    for (let p = firstOfFace; p < lastOfFace && shown.face; p++) face = face || confidence(p) > 0;
+    const spared = (p) => face && p < data.headPoints;
     context.lineCap = "round";
     for (const part of PARTS) {
       if (!shown[part]) continue;
@@ -30,7 +35,7 @@
         const lines = new Path2D();
         for (const [a, b] of data.limbs[part]) {
           const least = Math.min(confidence(a), confidence(b));
-          if (least <= 0 || (least < FAINT) !== faint) continue;
+          if (least <= 0 || (least < FAINT) !== faint || (spared(a) && spared(b))) continue;
           lines.moveTo(x(a), y(a));
           lines.lineTo(x(b), y(b));
         }
@@ -51,7 +56,7 @@
       const radius = (part === "body" ? 2.4 : 2.2) * unit;
       context.fillStyle = colour[part];
       for (let p = first; p < last; p++) {
-        if (confidence(p) <= 0) continue;
+        if (confidence(p) <= 0 || spared(p)) continue;
         context.globalAlpha = confidence(p) < FAINT ? 0.28 : 1;
         context.beginPath();
         if (part === "right_hand") context.rect(x(p) - radius, y(p) - radius, 2 * radius, 2 * radius);
