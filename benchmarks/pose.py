@@ -104,6 +104,7 @@ def main() -> None:
 
     frames = 0
     seconds = {"plain": 0.0, "ours": 0.0}
+    processor = {"plain": 0.0, "ours": 0.0}
     loading = {"plain": [], "ours": []}  # type: dict[str, list[float]]
     covered = {"plain": np.zeros(4), "ours": np.zeros(4)}
     apart: dict[str, list[NDArray[np.float64]]] = {name: [] for name in AGREEMENT}
@@ -119,12 +120,13 @@ def main() -> None:
         extractor.extract(chosen[0])
         plain_loop(chosen[0])  # warm-up, both
         for number, path in enumerate(chosen):
-            if number % 2:
-                mine, mine_s = ours(extractor, path)
-                theirs, theirs_s, load_s = plain_loop(path)
-            else:
-                theirs, theirs_s, load_s = plain_loop(path)
-                mine, mine_s = ours(extractor, path)
+            for who in ("ours", "plain") if number % 2 else ("plain", "ours"):
+                before = time.process_time()
+                if who == "ours":
+                    mine, mine_s = ours(extractor, path)
+                else:
+                    theirs, theirs_s, load_s = plain_loop(path)
+                processor[who] += time.process_time() - before
             if len(mine) != len(theirs):
                 sys.exit(f"{path}: {len(mine)} frames here, {len(theirs)} in the plain loop")
             frames += len(mine)
@@ -150,6 +152,7 @@ def main() -> None:
         "cores": os.cpu_count(),
         "fps": {name: round(value, 2) for name, value in speed.items()},
         "ratio": round(speed["ours"] / speed["plain"], 3),
+        "processor_ms_per_frame": {who: round(1000 * s / frames, 1) for who, s in processor.items()},
         "loading_s": {name: round(statistics.median(value), 3) for name, value in loading.items()},
         "coverage": {
             who: {part: round(float(n) / frames, 4) for part, n in zip(PARTS, counts, strict=True)}
@@ -174,6 +177,7 @@ def main() -> None:
     for who in ("plain", "ours"):
         print(f"coverage, {who}: {result['coverage'][who]}, hands {result['hand_coverage'][who]}")
     print(f"apart, in % of shoulder width: {result['apart_percent_of_shoulder_width']}")
+    print(f"processor time, in ms per frame: {result['processor_ms_per_frame']}")
     print(f"loading, in s: {result['loading_s']}")
 
 

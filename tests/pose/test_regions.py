@@ -85,7 +85,7 @@ def test_share_within_by_hand() -> None:
     assert Region(0, 50, 40).share_within(100, 100) == pytest.approx(0.5)
     assert Region(100, 100, 40).share_within(100, 100) == pytest.approx(0.25)
     assert Region(-30, 50, 40, 0.0).share_within(100, 100) == 0
-    assert Region(50, 50, 500, 0.7).share_within(100, 100) == pytest.approx(1e4 / 500**2, abs=0.02)
+    assert Region(50, 50, 500, 0.7).share_within(100, 100) == pytest.approx(1e4 / 500**2, abs=1 / 32)
 
 
 @settings(deadline=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,10 +131,11 @@ class HolisticExtractor:
                         collect()
                 while waiting:
                     collect()
-            finally:
-                for futures in waiting:
-                    for future in futures:
-                        future.cancel()
+            finally:  # an error must not leave a thread at work on this clip when the next one starts
+                left_over = [future for futures in waiting for future in futures]
+                for future in left_over:
+                    future.cancel()
+                wait(left_over)
             width, height, summary = video.width, video.height, video.summary
 
         points = _stack(found, width / shrunk[0], height / shrunk[1])

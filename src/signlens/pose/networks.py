@@ -85,8 +85,12 @@ def _quiet_stderr() -> Iterator[None]:
     if os.environ.get("SIGNLENS_DEBUG"):
         yield
         return
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
     sys.stderr.flush()
-    saved = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -132,7 +136,7 @@ class Network:
 
     def __init__(self, name: str, low: float = 0.0, high: float = 1.0) -> None:
         try:
-            from ai_edge_litert.interpreter import Interpreter
+            from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped,unused-ignore]
         except ImportError as error:
             raise PartMissing(
                 "ai-edge-litert",

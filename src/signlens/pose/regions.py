@@ -65,6 +65,16 @@ class Region:
             placed[..., 2] = points[..., 2] * self.side
         return placed
 
+    def share_within(self, width: int, height: int) -> float:
+        """Share of the region, 0..1, that lies within a frame (taken at 64 evenly spread points)."""
+        points = self.to_frame(_SPREAD)
+        return float(((points >= 0) & (points < [width, height])).all(axis=1).mean())
+
+
+_SPREAD: Points = np.stack(np.meshgrid((np.arange(8) + 0.5) / 8, (np.arange(8) + 0.5) / 8), axis=-1).reshape(
+    -1, 2
+)
+
 
 def wrapped(angle: float) -> float:
     """An angle in radians brought into -pi..pi."""

@@ -41,6 +41,7 @@ Image = NDArray[np.uint8]
 
 _NOMINAL_RATE = 1e6 / 33333  # Holistic's Python API counts every frame as 33,333 microseconds
 _PRESENT = 0.5
+_IN_VIEW = 0.25  # a hand whose surroundings lie further outside of the frame is never found
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,8 @@ class HandTracker:
         if wrist[3] <= 0.1:
             return None
         guess = region_of_hand_on_body(wrist[:2], pinky[:2], index[:2])
-        if guess.side < 1:
+        height, width = image.shape[:2]
+        if guess.side < 1 or guess.share_within(width, height) < _IN_VIEW:
             return None
         self._recrop.run(image, guess)
         alignment = self._recrop.output(0).reshape(2, 2).astype(np.float64) / self._recrop.size
