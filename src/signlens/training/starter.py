@@ -190,9 +190,20 @@ def run_piece(
         export_onnx(model, example, target.with_suffix(".onnx"))
         rows = split.train
     logits, embedding = infer(model, settings, joints[rows], seen[rows])
+    # The target set's training clips in the same space: a gallery that knows no scored clip.
+    known = np.array([i for i in split.train if corpus.clips[i].name.startswith(split.target + "/")])
+    _, gallery = infer(model, settings, joints[known], seen[known])
     temporary = target.with_name(target.name + ".part")
     with temporary.open("wb") as stream:
-        np.savez(stream, digest=digest, rows=rows, logits=logits, embedding=embedding)
+        np.savez(
+            stream,
+            digest=digest,
+            rows=rows,
+            logits=logits,
+            embedding=embedding,
+            gallery_rows=known,
+            gallery=gallery,
+        )
     temporary.replace(target)
     return target
 
