@@ -207,7 +207,7 @@ class FaceShape:
         return np.asarray(tilt - self.lid_low[side] * (1.0 - q * q) ** 0.75)
 
     def mouth(self, x: NDArray[np.float64], edge: str) -> NDArray[np.float64]:
-        """Height at x of ``middle``, of the opening's ``top`` and ``bottom``, or of the lips' ``upper`` and ``lower``."""
+        """Height at x of an edge: ``middle``, ``top``, ``bottom`` (opening), ``upper``, ``lower``."""
         left = x > 0
         half = np.where(left, self.mouth_half[1], self.mouth_half[0])
         lift = np.where(left, self.lift[1], self.lift[0])
@@ -248,7 +248,7 @@ def face_shape(face: FaceParameters, build: FaceBuild) -> FaceShape:
     if face.mouth_wide < 0:
         half = 2.25 * (1.0 + 0.36 * face.mouth_wide - 0.05 * open_)
     side = (max(-face.lopsided, 0.0), max(face.lopsided, 0.0))
-    lift = tuple(0.22 + (0.85 if face.smile > 0 else 0.95) * face.smile + 0.80 * s for s in side)
+    lift = tuple(0.30 + (0.85 if face.smile > 0 else 0.95) * face.smile + 0.80 * s for s in side)
     pressed = 1.0 - 0.62 * face.lip_press
     stretch = 1.0 - 0.18 * max(face.smile, 0.0)
     return FaceShape(

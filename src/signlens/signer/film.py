@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -84,7 +85,7 @@ def write_video(
             if comment:
                 container.metadata["comment"] = comment
             rate = Fraction(fps).limit_denominator(1001)
-            stream = None
+            stream: Any = None
             for frame in frames:
                 height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
                 if stream is None:

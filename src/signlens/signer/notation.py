@@ -345,7 +345,7 @@ def read_sign(text: str, source: str) -> Sign:
     if mirror:
         left = right
     face = _read_face(read, data["face"]) if "face" in data else ()
-    duration = max(k.time for k in (*right, *left, *face))
+    duration = max([k.time for k in (*right, *left)] + [k.time for k in face])
     hold = read.number(data, "hold", "the sign", 0.0, 5.0, 0.12)
     return Sign(data["gloss"], data["about"], right, left, face, duration, hold)
 
@@ -604,7 +604,8 @@ def _place_track(
     shapes = load_handshapes()
     if not keys:
         return _Track(np.array([0.0]), rest[None], (False,), ({},), {})
-    times, rows, through, extras = [0.0, timing.lead], [rest, rest], [False, False], [{}, {}]
+    times, rows, through = [0.0, timing.lead], [rest, rest], [False, False]
+    extras: list[dict[str, Any]] = [{}, {}]
     for n, key in enumerate(keys):
         time = begin + key.time
         shape = shapes[key.shape]

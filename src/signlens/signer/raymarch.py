@@ -8,7 +8,7 @@ quadratic polynomial one.
 
 Everything here is a pure function of its arrays, releases the interpreter lock, and gives
 the same bytes whatever thread runs it. This module needs numba; `signlens.signer.render`
-imports it on first use.
+imports it on first use. numba takes the types from the arrays, so the kernels carry no annotations.
 
 Array layouts (all float64 unless said):
 
@@ -21,6 +21,7 @@ Array layouts (all float64 unless said):
 * ``table`` (G, 4) int64: kind (0 plain, 1 hand), first primitive, one past the last, material.
 """
 
+# mypy: allow-untyped-defs
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -28,9 +29,6 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
-
-FloatArray = NDArray[np.float64]
 
 # Materials.
 HEAD, SKIN, HAND, TORSO, CLOTH, HAIR, EYE, FRAME = range(8)
@@ -111,9 +109,9 @@ FAR = 6.0
 def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile once and keep the result on disk; compile in memory where no folder is writable."""
     try:
-        return numba.njit(cache=True, fastmath=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, fastmath=True, nogil=True)(function)
     except RuntimeError:  # numba found no place for its cache
-        return numba.njit(fastmath=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(fastmath=True, nogil=True)(function)
 
 
 @_jit
@@ -616,7 +614,7 @@ def _shade(p, f, t, face, clothes, colours, look, ox, oy, oz, dx, dy, dz, s, hit
         )
         k = 0.88 + 0.24 * strand * look[0]
         r, g, bl = colours[C_HAIR, 0] * k, colours[C_HAIR, 1] * k, colours[C_HAIR, 2] * k
-        spec, skin = 0.10, 0.0
+        spec, skin = 0.06, 0.0
     elif material == FRAME:
         r, g, bl = colours[C_FRAME, 0], colours[C_FRAME, 1], colours[C_FRAME, 2]
         spec, skin = 0.5, 0.0

@@ -51,13 +51,13 @@ class Camera:
 
     width: int
     height: int
-    position: tuple[float, float, float] = (0.0, -0.115, 2.0)
+    position: tuple[float, float, float] = (0.0, -0.100, 2.0)
     focal: float = 0.0
 
     def __post_init__(self) -> None:
         """Choose the focal length that shows the upper body, where none is given."""
         if self.focal <= 0.0:
-            object.__setattr__(self, "focal", min(self.height * 2.03, self.width * 2.03))
+            object.__setattr__(self, "focal", min(self.height * 1.95, self.width * 1.95))
 
     def project(self, points: Array) -> Array:
         """(..., 3) world points to (..., 2) pixels."""
@@ -269,19 +269,17 @@ def _head(build: _Builder, identity: Identity, shape: FaceShape, face_width: flo
         y = shape.mouth_y - 0.3 * lift
         corner = _v(s * half * 0.92, y + lift * 0.95, 4.95)
         build.cone(
-            _v(s * 0.35, y + shape.open_up + 0.5 * shape.lip_up, 5.92),
+            _v(s * 0.35, y + shape.open_up + 0.5 * shape.lip_up, 5.78),
             corner,
-            0.40 * identity.lips_full**0.5,
+            0.33 * identity.lips_full**0.5,
             0.22,
             0.55,
         )
-        build.cone(
-            _v(s * 0.2, y - shape.open_low - 0.5 * shape.lip_low, 5.72),
-            corner,
-            0.48 * identity.lips_full**0.5,
-            0.2,
-            0.55,
-        )
+        fat = 0.36 * identity.lips_full**0.5
+        low = y - shape.open_low - 0.5 * shape.lip_low
+        bend = _v(s * half * 0.55, low + 0.22 * (shape.open_low + shape.lip_low) + 0.12 * lift, 5.40)
+        build.cone(_v(0, low, 5.62), bend, fat, fat * 0.8, 0.55)
+        build.cone(bend, corner, fat * 0.8, 0.2, 0.55)
     opening = shape.open_up + shape.open_low
     if opening > 0.15:
         build.ellipsoid(

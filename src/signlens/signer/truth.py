@@ -154,7 +154,8 @@ def _face_points(shape: FaceShape) -> tuple[Array, Array]:
 
     300-W order: jaw 17 (the signer's right ear to left), brows 10, nose 9, eyes 12, mouth 20.
     """
-    starts, ends = [], []
+    starts: list[tuple[float, float, float]] = []
+    ends: list[tuple[float, float, float]] = []
 
     def front(x: float, y: float) -> None:
         starts.append((x, y, 12.0))
@@ -175,12 +176,12 @@ def _face_points(shape: FaceShape) -> tuple[Array, Array]:
         front(0.0, y)
     for x in (-1.35, -0.7, 0.0, 0.7, 1.35):
         front(x, -1.75 + 0.12 * abs(x))
-    for side, order in (
+    for side, corners in (
         (0, (1.0, 0.35, -0.35, -1.0, -0.35, 0.35)),
         (1, (-1.0, -0.35, 0.35, 1.0, 0.35, -0.35)),
     ):
         s = -1.0 if side == 0 else 1.0
-        for j, q in enumerate(order):
+        for j, q in enumerate(corners):
             y = float(shape.lid(side, np.array(q), j < 3))
             front(s * (shape.eye_x + q * shape.eye_half), shape.eye_y + y)
     right, left = -shape.mouth_half[0], shape.mouth_half[1]
