@@ -1,0 +1,415 @@
+"""The main job: a clip in; its gloss, its expression and similar signs out, with the evidence for each.
+
+The steps, in order: video -> poses (or a `.pose` file is read) -> expression -> networks -> similar
+signs -> fusion -> answer. Everything runs offline with what the package ships.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.emotion import LandmarkProvider, boost_terms, load_gloss_map, read_emotion
+from signlens.errors import InputRejected, PartMissing, UsageError
+from signlens.fusion.evidence import FusionSettings, combine
+from signlens.models.sign_model import STARTER, SignModel, SignScores
+from signlens.pose import PoseClip, check_provenance, read_pose
+from signlens.recognition import (
+    Answer,
+    ClipInfo,
+    EmotionReading,
+    Evidence,
+    PoseInfo,
+    Prediction,
+    Recognition,
+    SimilarSign,
+)
+from signlens.retrieval import GALLERY_FILE, Gallery, class_shares, embedding_space, retrieval_terms
+
+if TYPE_CHECKING:
+    from signlens.pose.holistic import HolisticExtractor
+    from signlens.video import VideoLimits
+
+POSE_SUFFIX = ".pose"
+
+Array = NDArray[np.float64]
+Progress = Callable[[int], None]
+
+
+def recognize(
+    source: str | Path,
+    *,
+    limits: VideoLimits | None = None,
+    fusion: FusionSettings | None = None,
+    model: str | Path | None = None,
+    top_k: int = 5,
+    progress: Progress | None = None,
+) -> Recognition:
+    """Say which sign one clip shows, what the face shows, and which known signs look alike.
+
+    For many clips, share a `Recognizer`: loading the networks takes longer than a clip's answer.
+
+    Args:
+        source: A video, a `.pose` file, or a camera such as ``camera:0``.
+        limits: Caps on what is decoded; `VideoLimits()` when None.
+        fusion: How much expression and similar signs count; not at all when None.
+        model: A sign model's folder; the shipped one when None.
+        top_k: How many predictions to give.
+        progress: Called with the number of frames done.
+
+    Raises:
+        InputRejected: The clip cannot be answered; the message says why.
+        PartMissing: A model or a library is not there.
+        UsageError: An argument out of range.
+    """
+    with Recognizer(model, limits=limits, fusion=fusion, top_k=top_k) as recognizer:
+        return recognizer.recognize(source, progress=progress)
+
+
+class Recognizer:
+    """Holds the sign model, its gallery, the expression head and the pose extractor for many clips.
+
+    The pose extractor is loaded with the first video; `.pose` files need none. Use as a context
+    manager, or call `close`. Not for use by two threads at once.
+
+    Args:
+        model: A sign model's folder; the shipped one when None.
+        limits: Caps on what is decoded; `VideoLimits()` when None. Limits that are given also hold for
+            the length of `.pose` files.
+        fusion: How much expression and similar signs count; not at all when None.
+        top_k: How many predictions to give, at least 1.
+        similar: How many similar signs to give, at least 0.
+
+    Raises:
+        PartMissing: A model is missing or damaged.
+        UsageError: An argument out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        limits: VideoLimits | None = None,
+        fusion: FusionSettings | None = None,
+        top_k: int = 5,
+        similar: int = 5,
+    ) -> None:
+        if top_k < 1:
+            raise UsageError("top-k", f"{top_k} predictions cannot be given", "give at least 1")
+        if similar < 0:
+            raise UsageError("similar", f"{similar} similar signs cannot be given", "give 0 or more")
+        self.fusion = fusion or FusionSettings()
+        self.limits = limits
+        self.top_k = top_k
+        self.similar = similar
+        self.model = SignModel(STARTER if model is None else Path(model))
+        card = json.loads((self.model.folder / "model.json").read_text(encoding="utf-8"))
+        self._language = str(card.get("language", "ASL"))
+        self._expression = LandmarkProvider()
+        self._gloss_map = load_gloss_map() if self.fusion.emotion_strength else None
+        self.identity = {**self.model.identity, "expression": self._expression.version}
+        self.gallery: Gallery | None = None
+        path = self.model.folder / GALLERY_FILE
+        if path.is_file():
+            self.gallery = Gallery.load(path, embedding_space(card))
+            self.identity["gallery"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif self.fusion.retrieval_strength:
+            self._require_gallery()
+        self._extractor: HolisticExtractor | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the pose extractor and its threads; the next video loads it again."""
+        self._stack.close()
+        self._extractor = None
+
+    # -- the main job -------------------------------------------------------------------------
+
+    def recognize(
+        self,
+        source: str | Path,
+        *,
+        reject: Literal["raise", "return"] = "raise",
+        progress: Progress | None = None,
+    ) -> Recognition:
+        """Answer one clip.
+
+        Args:
+            source: A video, a `.pose` file, or a camera such as ``camera:0``.
+            reject: What to do with a clip that cannot be answered: ``raise`` the error, or ``return``
+                a `Recognition` with status ``rejected`` whose one reason is the error's message.
+            progress: Called with the number of frames done.
+
+        Raises:
+            InputRejected: The clip cannot be answered (unless it is to be returned).
+            PartMissing: A model or a library is not there.
+        """
+        return self.analyse(source, reject=reject, progress=progress)[0]
+
+    def analyse(
+        self,
+        source: str | Path,
+        *,
+        reject: Literal["raise", "return"] = "raise",
+        progress: Progress | None = None,
+    ) -> tuple[Recognition, PoseClip | None]:
+        """As `recognize`, and the poses beside the answer (None for a rejected clip)."""
+        try:
+            started = time.perf_counter()
+            clip, timing = self._timed_poses(source, progress)
+            return self._answer(clip, str(source), timing, started), clip
+        except InputRejected as error:
+            if reject == "raise":
+                raise
+            return rejection(source, error), None
+
+    def recognize_poses(self, clip: PoseClip, path: str | Path | None = None) -> Recognition:
+        """Answer a clip whose poses are at hand.
+
+        Args:
+            clip: The poses.
+            path: What to call the clip; its source's name when None.
+
+        Raises:
+            InputRejected: The signer's nose and shoulders show in no frame.
+        """
+        name = clip.provenance.source.get("name", "poses") if path is None else str(path)
+        return self._answer(clip, name, {"decode": 0.0, "pose": 0.0}, time.perf_counter())
+
+    def poses(self, source: str | Path, progress: Progress | None = None) -> PoseClip:
+        """The poses of a video or a camera, or those in a `.pose` file.
+
+        Raises:
+            InputRejected: It cannot be read, is over a cap, or shows no person.
+            PartMissing: The pose extractor's networks or libraries are not there.
+        """
+        return self._timed_poses(source, progress)[0]
+
+    def search(
+        self, source: str | Path, k: int = 10, progress: Progress | None = None
+    ) -> tuple[list[SimilarSign], PoseClip]:
+        """The k clips of the gallery that look most like this one, and this one's poses.
+
+        Raises:
+            InputRejected: The clip cannot be answered.
+            PartMissing: The model has no gallery.
+            UsageError: k below 1.
+        """
+        gallery = self._require_gallery()
+        clip = self.poses(source, progress)
+        embedding = self._score(clip, str(source)).embedding
+        return gallery.search(embedding, k, exclude_sources=_source_of(clip)), clip
+
+    # -- the steps ----------------------------------------------------------------------------
+
+    def _timed_poses(
+        self, source: str | Path, progress: Progress | None
+    ) -> tuple[PoseClip, dict[str, float]]:
+        timing: dict[str, float] = {}
+        if is_pose_file(source):
+            with _timed(timing, "decode"):
+                clip = read_pose(source)
+            timing["pose"] = 0.0
+            self._check_length(clip, source)
+            return clip, timing
+        with _timed(timing, "pose"):
+            if self._extractor is None:
+                from signlens.pose.holistic import HolisticExtractor
+
+                self._extractor = self._stack.enter_context(HolisticExtractor())
+            clip = self._extractor.extract(source, self.limits, progress)
+        return clip, {"decode": 1000 * getattr(self._extractor, "decode_s", 0.0), **timing}
+
+    def _check_length(self, clip: PoseClip, source: str | Path) -> None:
+        limits = self.limits
+        if limits is None:
+            return
+        if clip.frames > limits.max_frames:
+            raise InputRejected(
+                source, f"it has {clip.frames} frames, over the limit of {limits.max_frames}", _SHORTER
+            )
+        if clip.times[-1] > limits.max_seconds:
+            raise InputRejected(
+                source,
+                f"it lasts {clip.times[-1]:.1f} s, over the limit of {limits.max_seconds:g} s",
+                _SHORTER,
+            )
+
+    def _score(self, clip: PoseClip, name: str) -> SignScores:
+        try:
+            return self.model.score(clip)
+        except InputRejected as error:
+            raise InputRejected(name, error.problem, error.remedy) from None
+
+    def _answer(self, clip: PoseClip, name: str, timing: dict[str, float], started: float) -> Recognition:
+        with _timed(timing, "emotion"):
+            emotion = read_emotion(clip, provider=self._expression)
+        with _timed(timing, "recognize"):
+            scores = self._score(clip, name)
+        skeleton = scores.log_probabilities
+        similar: list[SimilarSign] = []
+        neighbours = np.zeros_like(skeleton)
+        with _timed(timing, "retrieve"):
+            if self.gallery is not None:
+                similarities = self.gallery.similarities(scores.embedding, _source_of(clip))
+                similar = self.gallery.best(similarities, self.similar)
+                neighbours = self._retrieval_terms(self.gallery, similarities)
+        boost = self._emotion_terms(emotion, skeleton)
+        scores = dataclasses.replace(scores, log_probabilities=combine(skeleton, boost, neighbours))
+        reasons = self._reasons(clip, emotion)
+        timing["total"] = 1000 * (time.perf_counter() - started)
+        return Recognition(
+            path=name,
+            status="degraded" if reasons else "ok",
+            reasons=reasons,
+            clip=ClipInfo(
+                path=name,
+                frames=clip.frames,
+                fps=clip.fps,
+                duration_s=float(clip.times[-1]) + 1 / clip.fps,
+                width=clip.width,
+                height=clip.height,
+            ),
+            pose=PoseInfo(clip.provenance.extractor, clip.provenance.version, clip.frames, clip.coverage()),
+            answer=self._decide(scores),
+            predictions=self._predictions(scores.log_probabilities, skeleton, boost, neighbours),
+            emotion=emotion,
+            similar=tuple(similar),
+            model=dict(self.identity),
+            timing_ms=timing,
+        )
+
+    def _emotion_terms(self, emotion: EmotionReading | None, skeleton: Array) -> Array:
+        if emotion is None or self._gloss_map is None:
+            return np.zeros_like(skeleton)
+        fusion = self.fusion
+        return boost_terms(
+            self.model.classes,
+            emotion.probabilities,
+            self._gloss_map,
+            fusion.emotion_strength,
+            fusion.emotion_top_k,
+            skeleton,
+        )
+
+    def _retrieval_terms(self, gallery: Gallery, similarities: Array) -> Array:
+        fusion = self.fusion
+        if not fusion.retrieval_strength:
+            return np.zeros(len(self.model.classes))
+        shares = class_shares(
+            similarities,
+            gallery.glosses,
+            self.model.classes,
+            fusion.retrieval_neighbours,
+            fusion.retrieval_temperature,
+        )
+        return retrieval_terms(shares, fusion.retrieval_strength)
+
+    def _predictions(
+        self, fused: Array, skeleton: Array, boost: Array, neighbours: Array
+    ) -> tuple[Prediction, ...]:
+        """The best of the vocabulary and idle. What other classes (letters) hold stays outside of them."""
+        listed = [*range(len(self.model.glosses)), self.model.idle]
+        listed.sort(key=lambda i: -fused[i])  # stable: ties keep the vocabulary's order
+        return tuple(
+            Prediction(
+                self.model.classes[i],
+                float(np.exp(fused[i])),
+                Evidence(float(skeleton[i]), float(boost[i]), float(neighbours[i])),
+            )
+            for i in listed[: self.top_k]
+        )
+
+    def _decide(self, scores: SignScores) -> Answer:
+        kind, gloss = self.model.decide(scores)
+        probability = np.exp(scores.log_probabilities)
+        if kind == "sign" and gloss is not None:
+            value = probability[self.model.classes.index(gloss)]
+            sign = f"{self._language} sign glossed {gloss.upper()}"
+            return Answer(kind, gloss, f"This looks like the {sign} (probability {value:.2f}).")
+        if kind == "no_sign":
+            if scores.signing.hand_share == 0:
+                return Answer(kind, None, "No signing was found: no hand is seen in any frame.")
+            value = probability[self.model.idle]
+            text = f"No signing was found: the hands look idle (probability {value:.2f})."
+            return Answer(kind, None, text)
+        nearest = int(probability[: len(self.model.glosses)].argmax())
+        text = (
+            f"No sign of this model's vocabulary of {len(self.model.glosses)} glosses fits well; "
+            f"the nearest is {self.model.classes[nearest].upper()} (probability {probability[nearest]:.2f})."
+        )
+        return Answer(kind, None, text)
+
+    def _reasons(self, clip: PoseClip, emotion: EmotionReading | None) -> tuple[str, ...]:
+        """Why an answer is worth less than it could be; one sentence each, none twice."""
+        reasons = [_sentence(reason) for reason in clip.reasons]
+        disagreement = check_provenance(clip, self.model.extractor)
+        if disagreement is not None:
+            reasons.append(_sentence(disagreement))
+        covered = clip.coverage()
+        if not (covered.left_hand or covered.right_hand) and not any("hand" in r for r in reasons):
+            reasons.append("No hand is seen in any frame, so the sign cannot be read well.")
+        if emotion is None and not any("face is not seen" in r for r in reasons):
+            if clip.face_mesh is None:
+                reasons.append("These poses carry no face mesh, so no expression can be read.")
+            else:
+                reasons.append("The face is not seen in any frame, so its expression cannot be read.")
+        if self.gallery is None:
+            reasons.append("The sign model has no gallery, so no similar signs are given.")
+        return tuple(dict.fromkeys(reasons))
+
+    def _require_gallery(self) -> Gallery:
+        if self.gallery is None:
+            raise PartMissing(
+                self.model.folder / GALLERY_FILE,
+                "this sign model has no gallery of similar signs",
+                "install the package again, or name a model that has one",
+            )
+        return self.gallery
+
+
+def rejection(source: str | Path, error: Exception) -> Recognition:
+    """The result for a clip that cannot be answered, with the error's message as its one reason."""
+    return Recognition(path=str(source), status="rejected", reasons=(str(error),))
+
+
+def is_pose_file(source: str | Path) -> bool:
+    """Whether the input is taken for a `.pose` file: by its name."""
+    return Path(source).suffix.lower() == POSE_SUFFIX
+
+
+_SHORTER = "cut out the part with the sign or raise the limit"
+
+
+def _source_of(clip: PoseClip) -> frozenset[str]:
+    return frozenset({clip.provenance.source.get("sha256", "")})
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+@contextmanager
+def _timed(timing: dict[str, float], step: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timing[step] = 1000 * (time.perf_counter() - started)
