@@ -20,7 +20,7 @@ mounted=()
 command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2; exit 1; }
 
 tidy() {
-    for place in "${mounted[@]}"; do umount "$place" || true; done
+    for place in "${mounted[@]}"; do umount --lazy "$place" || true; done
     if [ -z "${BARE_ROOT:-}" ]; then rm -rf --one-file-system "$root"; fi
 }
 trap tidy EXIT
