@@ -48,10 +48,11 @@ _DEBIAN_PACKAGES = {
     "libgomp.so.1": "libgomp1",
     "libz.so.1": "zlib1g",
 }
+# What ships: where to look in the package, and which files it is made of.
 _SHIPPED = {
-    "recogniser": ("models", (".onnx",)),
-    "expression head": ("emotion", (".npz", ".onnx", ".safetensors")),
-    "gallery of similar signs": ("retrieval", (".npz", ".safetensors")),
+    "recogniser": ("models", ("*.onnx",)),
+    "gallery of similar signs": ("models", ("gallery*.safetensors", "gallery*.npz")),
+    "expression head": ("emotion", ("*.npz", "*.onnx", "*.safetensors")),
 }
 
 
@@ -173,10 +174,10 @@ def _pose_networks() -> Iterator[Finding]:
             yield Finding("model", Path(name).name, "ok", f"mediapipe {version}, SHA-256 {digest[:12]}")
 
 
-def _shipped_weights(name: str, room: str, suffixes: tuple[str, ...]) -> Iterator[Finding]:
+def _shipped_weights(name: str, room: str, patterns: tuple[str, ...]) -> Iterator[Finding]:
     """Weights in a room of the package; each must have the hash that its description names."""
     folder = Path(__file__).parent / room
-    files = sorted(p for p in folder.rglob("*") if p.suffix in suffixes)
+    files = sorted(path for pattern in patterns for path in folder.rglob(pattern))
     if not files:
         remedy = "install signlens again in full"
         yield Finding("model", name, "missing", f"there are no weights under signlens/{room}", remedy)
