@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 DEBUG_VARIABLE = "SIGNLENS_DEBUG"
 VIDEO_SUFFIXES = frozenset({
-    ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".3gp", ".flv", ".wmv", ".asf",
-    ".ogv",
+    ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg",
+    ".ts", ".3gp", ".flv", ".wmv", ".asf", ".ogv",
 })  # fmt: skip
 """What counts as a video in a folder; a file that is named itself may be called anything."""
 
@@ -493,9 +493,9 @@ def extract(
             raise UsageError(out, f"the folder cannot be made ({error.strerror})", "name another") from None
         entries: list[dict[str, Any]] = []
         codes = []
-        for error in rejected:
-            codes.append(_report_error(error))
-            entries.append(_entry(error.subject, None, "rejected", [str(error)]))
+        for problem in rejected:
+            codes.append(_report_error(problem))
+            entries.append(_entry(problem.subject, None, "rejected", [str(problem)]))
         interrupted = False
         try:
             with HolisticExtractor() as extractor, _Bar(len(planned)) as bar:
@@ -680,6 +680,68 @@ def doctor(as_json: AsJson = False) -> None:
                 "Everything that recognize needs is here." if found.healthy else "Something is missing."
             )
         raise typer.Exit(0 if found.healthy else 4)
+
+
+# -- train, evaluate, export --------------------------------------------------------------------------
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that `train` made.")]
+
+
+@app.command()
+def train(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment's file.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run; gone on with if it is there.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the landmark sets; $SIGNLENS_SHARED/data.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes; one a core by default.")
+    ] = None,
+) -> None:
+    """Cross-validate an experiment and train the weights that ship; goes on where it was stopped."""
+    with _errors_to_exit_codes():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from signlens.training import command
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task("training", total=None)
+            command.train(
+                experiment,
+                data or command.default_data(),
+                out,
+                workers or os.cpu_count() or 1,
+                lambda done, total, name: bar.update(task, completed=done, total=total, description=name),
+            )
+        typer.echo(f"{out}: trained; signlens evaluate {out} prints its tables")
+
+
+@app.command()
+def evaluate(run: RunFolder, as_json: AsJson = False) -> None:
+    """Print a run's accuracies with their intervals, its calibration, and how it meets unknown signs."""
+    with _errors_to_exit_codes():
+        from signlens.training import command
+
+        text, plain = command.evaluate(run)
+        if as_json:
+            _print_json(plain)
+        else:
+            typer.echo(text)
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    to: Annotated[Path, typer.Option("--to", help="Folder of the model; its files are replaced.")],
+) -> None:
+    """Write a run's model: ONNX files, vocabulary and calibration, gallery, results."""
+    with _errors_to_exit_codes():
+        from signlens.training import command
+
+        card = command.export(run, to)
+        typer.echo(f"{to}: {card['name']} {card['version']}, {card['glosses']} glosses")
 
 
 # -- signer -----------------------------------------------------------------------------------------

@@ -348,6 +348,8 @@ class Recognizer:
         if kind == "no_sign":
             if scores.signing.hand_share == 0:
                 return Answer(kind, None, "No signing was found: no hand is seen in any frame.")
+            if scores.only_rest:
+                return Answer(kind, None, "No signing was found: no hand is seen to leave its rest.")
             value = probability[self.model.idle]
             text = f"No signing was found: the hands look idle (probability {value:.2f})."
             return Answer(kind, None, text)

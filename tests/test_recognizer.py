@@ -1,0 +1,307 @@
+"""The main job, from real poses of a rendered signer, with tiny networks of the real kinds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+import signlens
+from signlens import FusionSettings, InputRejected, PartMissing, Recognizer, UsageError, VideoLimits
+from signlens.emotion import load_gloss_map
+from signlens.models.sign_model import SignModel
+from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, write_pose
+from signlens.recognition import Recognition
+from signlens.retrieval import GALLERY_FILE, Gallery
+from tiny_model import CLASSES, GLOSSES, write_gallery, write_tiny_model
+
+
+def without(clip: PoseClip, *parts: slice, mesh: bool = True) -> PoseClip:
+    """The clip with some of its parts never seen."""
+    keypoints = clip.keypoints.copy()
+    for part in parts:
+        keypoints[:, part, :3] = np.nan
+        keypoints[:, part, 3] = 0
+    face = clip.face_mesh if mesh or clip.face_mesh is None else np.full_like(clip.face_mesh, np.nan)
+    return dataclasses.replace(clip, keypoints=keypoints, face_mesh=face)
+
+
+def but_for_time(result: Recognition) -> dict:
+    document = result.to_json()
+    assert set(document.pop("timing_ms")) == {"decode", "pose", "emotion", "recognize", "retrieve", "total"}
+    return document
+
+
+def test_a_clip_is_answered_in_full(tiny_model: Path, pose_file: Path, signer_poses: PoseClip) -> None:
+    result = signlens.recognize(pose_file, model=tiny_model)
+    assert result.path == str(pose_file)
+    assert result.clip is not None
+    assert (result.clip.frames, result.clip.width, result.clip.height) == (24, 320, 240)
+    assert result.clip.duration_s == pytest.approx(2.0, abs=0.01)
+    assert result.pose is not None
+    assert result.pose.coverage == signer_poses.coverage()
+    assert result.emotion is not None
+    assert len(result.predictions) == 5
+    assert len(result.similar) == 5
+    assert result.answer is not None
+    assert {"name", "version", "sha256", "gallery", "expression"} <= set(result.model)
+    assert all(value >= 0 for value in result.timing_ms.values())
+    assert result.timing_ms["total"] >= result.timing_ms["recognize"]
+
+
+def test_the_same_clip_gives_the_same_document(tiny_model: Path, pose_file: Path) -> None:
+    first = but_for_time(signlens.recognize(pose_file, model=tiny_model))
+    with Recognizer(tiny_model) as recognizer:
+        for _ in range(2):
+            assert but_for_time(recognizer.recognize(pose_file)) == first
+    assert json.loads(json.dumps(first, allow_nan=False)) == first
+
+
+def test_a_video_and_its_poses_give_the_same_answer(tiny_model: Path, pose_file: Path, signer_clip) -> None:
+    with Recognizer(tiny_model) as recognizer:
+        video, file = (but_for_time(recognizer.recognize(p)) for p in (signer_clip().path, pose_file))
+    assert {**video, "clip": None} == {**file, "clip": None}
+    assert {**video["clip"], "path": ""} == {**file["clip"], "path": ""}
+
+
+def test_probabilities_are_those_of_the_networks(tiny_model: Path, signer_poses: PoseClip) -> None:
+    result = Recognizer(tiny_model, top_k=99).recognize_poses(signer_poses)
+    logits = SignModel(tiny_model).score(signer_poses).logits
+    expected = log_softmax((logits["joint"].astype(float) + 2 * logits["hand_shape"].astype(float)) / 3)
+    listed = {p.gloss: p.probability for p in result.predictions}
+    assert set(listed) == {*GLOSSES, "idle"}
+    for gloss, probability in listed.items():
+        assert np.log(probability) == pytest.approx(expected[CLASSES.index(gloss)], abs=1e-6)
+    # What the auxiliary classes hold is not spread over the vocabulary.
+    assert sum(listed.values()) == pytest.approx(1 - np.exp(expected[CLASSES.index("letter:a")]))
+    values = [p.probability for p in result.predictions]
+    assert values == sorted(values, reverse=True)
+    for p in result.predictions:
+        assert p.evidence.skeleton == pytest.approx(np.log(p.probability))
+        assert (p.evidence.emotion, p.evidence.retrieval) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("sure_of", "kind", "gloss", "words"),
+    [
+        ("hello", "sign", "hello", "ASL sign glossed HELLO (probability 1.00)"),
+        ("idle", "no_sign", None, "No signing was found: the hands look idle"),
+        ("letter:a", "unknown_sign", None, "No sign of this model's vocabulary of 5 glosses fits well"),
+        (None, "unknown_sign", None, "No sign of this model's vocabulary of 5 glosses fits well"),
+    ],
+)
+def test_what_is_answered(
+    sure_of: str | None, kind: str, gloss: str | None, words: str, signer_poses: PoseClip, tmp_path: Path
+) -> None:
+    threshold = 0.3 if sure_of else 1.0
+    folder = write_tiny_model(tmp_path, {sure_of: 50.0} if sure_of else None, unknown_below=threshold)
+    answer = Recognizer(folder).recognize_poses(signer_poses).answer
+    assert answer is not None
+    assert (answer.kind, answer.gloss) == (kind, gloss)
+    assert words in answer.explanation
+
+
+def test_without_hands_there_is_no_sign(tiny_model: Path, signer_poses: PoseClip) -> None:
+    result = Recognizer(tiny_model).recognize_poses(without(signer_poses, LEFT_HAND, RIGHT_HAND))
+    assert result.answer is not None
+    assert result.answer.kind == "no_sign"
+    assert "no hand is seen" in result.answer.explanation
+    assert result.status == "degraded"
+    assert [r for r in result.reasons if "hand" in r]
+
+
+def test_without_a_face_no_expression_is_made_up(tiny_model: Path, signer_poses: PoseClip) -> None:
+    recognizer = Recognizer(tiny_model, fusion=FusionSettings(emotion_strength=2.0))
+    for clip in (
+        without(signer_poses, FACE, mesh=False),
+        dataclasses.replace(signer_poses, face_mesh=None),
+    ):
+        result = recognizer.recognize_poses(clip)
+        assert result.emotion is None
+        assert result.status == "degraded"
+        assert sum("expression" in r for r in result.reasons) == 1
+        assert all(p.evidence.emotion == 0 for p in result.predictions)
+
+
+def test_a_clip_without_nose_and_shoulders_is_rejected_by_name(
+    tiny_model: Path, signer_poses: PoseClip
+) -> None:
+    headless = without(signer_poses, slice(0, 17))
+    with pytest.raises(InputRejected, match=r"^some\.mp4: no frame shows the signer's nose"):
+        Recognizer(tiny_model).recognize_poses(headless, "some.mp4")
+
+
+def test_reasons_of_the_poses_are_told_once_as_sentences(tiny_model: Path, signer_poses: PoseClip) -> None:
+    reasons = ("the end of the file is missing", "the end of the file is missing")
+    result = Recognizer(tiny_model).recognize_poses(dataclasses.replace(signer_poses, reasons=reasons))
+    assert result.status == "degraded"
+    assert result.reasons == ("The end of the file is missing.",)
+
+
+def test_poses_of_another_extractor_are_told(tiny_model: Path, signer_poses: PoseClip) -> None:
+    other = dataclasses.replace(signer_poses.provenance, extractor="rtmlib")
+    result = Recognizer(tiny_model).recognize_poses(dataclasses.replace(signer_poses, provenance=other))
+    assert result.status == "degraded"
+    assert "rtmlib" in " ".join(result.reasons)
+
+
+# -- evidence ---------------------------------------------------------------------------------------
+
+
+def test_the_expression_counts_only_when_asked_and_where_the_map_says(
+    tiny_model: Path, signer_poses: PoseClip
+) -> None:
+    strength = 3.0
+    plain = Recognizer(tiny_model, top_k=99).recognize_poses(signer_poses)
+    boosted = Recognizer(
+        tiny_model, top_k=99, fusion=FusionSettings(emotion_strength=strength)
+    ).recognize_poses(signer_poses)
+    emotion_of = {g.lower(): e for g, e in load_gloss_map().emotion_of().items()}
+    assert plain.emotion is not None
+    known = {g for g in GLOSSES if g in emotion_of}
+    assert known, "the tiny vocabulary must have a gloss of the shipped map"
+    before = {p.gloss: p for p in plain.predictions}
+    for p in boosted.predictions:
+        raised = (
+            np.log1p(strength * plain.emotion.probabilities[emotion_of[p.gloss]]) if p.gloss in known else 0
+        )
+        assert p.evidence.emotion == pytest.approx(raised)
+        assert p.evidence.skeleton == before[p.gloss].evidence.skeleton
+    scale = [
+        p.probability / (before[p.gloss].probability * np.exp(p.evidence.emotion))
+        for p in boosted.predictions
+    ]
+    assert np.allclose(scale, scale[0])
+    assert boosted.emotion == plain.emotion
+
+
+def test_similar_signs_count_only_when_asked(tiny_model: Path, signer_poses: PoseClip) -> None:
+    settings = FusionSettings(retrieval_strength=2.0, retrieval_neighbours=4, retrieval_temperature=0.1)
+    result = Recognizer(tiny_model, top_k=99, similar=99, fusion=settings).recognize_poses(signer_poses)
+    assert len(result.similar) == 3 * len(GLOSSES)
+    voters = result.similar[:4]
+    weight = np.exp([s.similarity / 0.1 for s in voters])
+    for p in result.predictions:
+        votes = sum(w for w, s in zip(weight, voters, strict=True) if s.gloss == p.gloss)
+        assert p.evidence.retrieval == pytest.approx(np.log1p(2.0 * votes / weight.sum()), abs=1e-6)
+    assert max(p.evidence.retrieval for p in result.predictions) > 0
+
+
+def test_a_clip_does_not_find_itself(tiny_model: Path, signer_poses: PoseClip, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    gallery = Gallery.load(folder / GALLERY_FILE)
+    own = SignModel(folder).score(signer_poses).embedding
+    near = gallery.vectors[0] * np.float32(0.6) + own
+    Gallery(
+        np.stack([*gallery.vectors, own, near / np.linalg.norm(near)]),
+        (*gallery.glosses, "hello", "hello"),
+        (*gallery.clips, "itself", "the same source, cut otherwise"),
+        (*gallery.sources, "", signer_poses.provenance.source["sha256"]),
+        gallery.model,
+        gallery.space,
+    ).save(folder / GALLERY_FILE)
+    result = Recognizer(folder, similar=99).recognize_poses(signer_poses)
+    assert {s.clip for s in result.similar} == set(gallery.clips)
+
+
+def test_search_gives_what_recognize_gives(tiny_model: Path, pose_file: Path) -> None:
+    with Recognizer(tiny_model, similar=7) as recognizer:
+        found, poses = recognizer.search(pose_file, 7)
+        assert tuple(found) == recognizer.recognize(pose_file).similar
+    assert poses.frames == 24
+
+
+# -- parts that are missing -------------------------------------------------------------------------
+
+
+def test_a_model_without_a_gallery_still_answers_and_says_so(signer_poses: PoseClip, tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path, gallery=False)
+    result = Recognizer(folder).recognize_poses(signer_poses)
+    assert result.status == "degraded"
+    assert result.similar == ()
+    assert "no gallery" in " ".join(result.reasons)
+    with pytest.raises(PartMissing, match="no gallery"):
+        Recognizer(folder, fusion=FusionSettings(retrieval_strength=1.0))
+
+
+def test_another_models_gallery_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path, {"hello": 1.0})
+    shutil.copy(tiny_model / GALLERY_FILE, folder / GALLERY_FILE)
+    with pytest.raises(PartMissing, match="another model"):
+        Recognizer(folder)
+    write_gallery(folder)
+    assert Recognizer(folder).gallery is not None
+
+
+def test_a_changed_network_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    network = bytearray((folder / "joint.onnx").read_bytes())
+    network[len(network) // 2] ^= 1
+    (folder / "joint.onnx").write_bytes(network)
+    with pytest.raises(PartMissing, match=r"joint\.onnx"):
+        Recognizer(folder)
+
+
+def test_a_missing_model_is_a_missing_part(tmp_path: Path) -> None:
+    with pytest.raises(PartMissing, match="no sign model"):
+        Recognizer(tmp_path)
+
+
+# -- rejection and arguments ------------------------------------------------------------------------
+
+
+def test_a_rejected_clip_is_raised_or_returned(tiny_model: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.mp4"
+    with Recognizer(tiny_model) as recognizer:
+        with pytest.raises(InputRejected) as caught:
+            recognizer.recognize(missing)
+        result = recognizer.recognize(missing, reject="return")
+    assert result.status == "rejected"
+    assert result.reasons == (str(caught.value),)
+    assert result.to_json()["answer"] is None
+    assert result.to_json()["predictions"] == []
+    assert result.to_json()["clip"]["path"] == str(missing)
+
+
+def test_limits_that_are_given_hold_for_pose_files_too(tiny_model: Path, pose_file: Path) -> None:
+    for limits in (VideoLimits(max_frames=23), VideoLimits(max_seconds=1.5)):
+        with pytest.raises(InputRejected, match="over the limit"):
+            signlens.recognize(pose_file, model=tiny_model, limits=limits)
+    assert signlens.recognize(pose_file, model=tiny_model, limits=VideoLimits(max_frames=24)).clip is not None
+
+
+@pytest.mark.parametrize("wrong", [{"top_k": 0}, {"similar": -1}])
+def test_arguments_out_of_range_are_wrong_usage(tiny_model: Path, wrong: dict) -> None:
+    with pytest.raises(UsageError):
+        Recognizer(tiny_model, **wrong)
+
+
+def test_progress_is_told_frame_by_frame_for_videos(tiny_model: Path, signer_clip) -> None:
+    told: list[int] = []
+    signlens.recognize(signer_clip().path, model=tiny_model, progress=told.append)
+    assert told == list(range(1, 25))
+
+
+def test_the_public_names_are_there() -> None:
+    for name in signlens.__all__:
+        assert getattr(signlens, name) is not None
+    assert set(dir(signlens)) == set(signlens.__all__)
+    with pytest.raises(AttributeError):
+        _ = signlens.no_such_name
+
+
+def test_an_answer_does_not_depend_on_earlier_clips(
+    tiny_model: Path, signer_poses: PoseClip, tmp_path: Path
+) -> None:
+    other = without(signer_poses, RIGHT_HAND)
+    write_pose(other, tmp_path / "other.pose")
+    with Recognizer(tiny_model) as recognizer:
+        first = but_for_time(recognizer.recognize_poses(signer_poses, "x"))
+        recognizer.recognize(tmp_path / "other.pose")
+        recognizer.recognize(tmp_path / "missing.pose", reject="return")
+        assert but_for_time(recognizer.recognize_poses(signer_poses, "x")) == first
