@@ -53,7 +53,7 @@ def train(
         raise require_extra("train", error.name or "torch") from None
     from signlens.training import starter
 
-    names = [n for n in starter.splits(starter.load_corpus(data)) if not n.startswith("open-set")]
+    names = starter.splits(starter.load_corpus(data))
     pieces = [(network, split, 0) for split in names for network in experiment.networks]
     out.mkdir(parents=True, exist_ok=True)
     (out / EXPERIMENT_FILE).write_text(experiment_file.read_text(encoding="utf-8"), encoding="utf-8")
