@@ -77,7 +77,7 @@ def bootstrap(
 
 
 def expected_calibration_error(probabilities: Scores, labels: Labels, bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins of the top probability (Guo et al. 2017).
+    """Mean gap between confidence and accuracy over equal-width bins of confidence (Guo et al. 2017).
 
     Args:
         probabilities: (N, C), rows sum to 1.

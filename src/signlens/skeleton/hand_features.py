@@ -56,8 +56,9 @@ def hand_features(joints: Array, seen: Array) -> Array:
         places.append(points[..., 0, :2] - shoulders)
         places.append(visible)
     left, right = LEFT_HAND.start, RIGHT_HAND.start
-    both = seen[..., left : left + 1] * seen[..., right : right + 1]
-    places.append((joints[..., right, :2] - joints[..., left, :2]) * both)
+    both: Array = seen[..., left : left + 1] * seen[..., right : right + 1]
+    between: Array = joints[..., right, :2] - joints[..., left, :2]
+    places.append(between * both)
     place = np.concatenate(places, axis=-1)
     velocity = np.zeros_like(place)
     velocity[..., 1:-1, :] = 3 * (place[..., 2:, :] - place[..., :-2, :])

@@ -337,7 +337,7 @@ def _retrieval_gain(
         strengths.append(min(RETRIEVAL_STRENGTHS, key=loss))
         after[here] = fused(here, strengths[-1])
     before_right, after_right = top_k_hits(task, local, 1), top_k_hits(after, local, 1)
-    gain = bootstrap(100.0 * (after_right.astype(float) - before_right))
+    gain = bootstrap(np.asarray(100.0 * (after_right.astype(np.float64) - before_right)))
     return {
         "retrieval_1nn_top1": 100 * float(nearest.mean()),
         "retrieval_strength_per_fold": strengths,
