@@ -1,6 +1,6 @@
 # make run  recognises a clip; make test runs the tests. Both set up .venv first, once.
 
-CLIP ?= examples/hello.mp4
+CLIP ?= examples/thank-you.mp4
 export CLIP
 
 BIN := .venv/bin

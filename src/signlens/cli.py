@@ -136,7 +136,7 @@ def _errors_to_exit_codes() -> Iterator[None]:
     except KeyboardInterrupt:
         _say("signlens: interrupted")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # rich makes a SystemExit of a broken pipe
         # Whoever read our output has gone (such as `| head`); nothing may be flushed to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None

@@ -97,7 +97,7 @@ def detection(
 ) -> Detection:  # fmt: skip
     """Detection over rendered signs at one yaw.
 
-    A hand counts in a share when at least 15 of its 21 true points are visible; the error takes
+    A hand counts in a share when at least 7 of its 21 true points are visible; the error takes
     visible points only: per hand and frame the median distance to the truth.
     """
     found = {"body": [], "face": [], "left_hand": [], "right_hand": []}  # type: dict[str, list[bool]]
@@ -119,7 +119,7 @@ def detection(
             scale = shoulder_pixels(clip.truth.rig_3d[i], clip.truth.focal, clip.truth.camera)
             for name, part in (("left_hand", LEFT_HAND), ("right_hand", RIGHT_HAND)):
                 visible = clip.truth.visible[i, part]
-                if visible.sum() < 15:
+                if visible.sum() < 7:
                     continue
                 points = getattr(seen, name)
                 found[name].append(points is not None)

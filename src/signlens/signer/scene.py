@@ -252,15 +252,15 @@ def _head(build: _Builder, identity: Identity, shape: FaceShape, face_width: flo
             1.6,
         )
         build.ellipsoid(_v(s * 7.35 * face_width, 0.9, -1.3), _v(0.85, 2.25, 1.45), 0.7, turn=-s * 0.16)
-    build.ball(_v(0, -7.15 - drop, 3.55), 1.65, 2.0)
+    build.ball(_v(0, -7.15 - drop, 3.85), 1.65, 2.0)
     for s in (-1.0, 1.0):
         build.ellipsoid(_v(s * shape.eye_x, shape.eye_y + 0.1, 6.75), _v(1.75, 1.15, 1.15), 1.5, CUT)
     # Nose.
     wrinkle = 0.25 * f.nose_wrinkle
-    build.cone(_v(0, 2.6, 5.55), _v(0, -0.55 + wrinkle, 6.75), 0.62, 0.80 * nose, 1.3)
-    build.ball(_v(0, -0.75 + wrinkle, 6.85), 0.98 * nose, 0.8)
+    build.cone(_v(0, 2.6, 5.55), _v(0, -0.55 + wrinkle, 7.15), 0.62, 0.80 * nose, 1.3)
+    build.ball(_v(0, -0.75 + wrinkle, 7.3), 0.98 * nose, 0.8)
     for s in (-1.0, 1.0):
-        build.ball(_v(s * 1.08 * nose, -1.05 + wrinkle, 6.15), 0.62 * nose, 0.8)
+        build.ball(_v(s * 1.08 * nose, -1.05 + wrinkle, 6.45), 0.64 * nose, 0.8)
     # Lips: soft ridges along the painted curves; the mouth opens into a hollow.
     for s, half, lift in (
         (-1.0, shape.mouth_half[0], shape.lift[0]),

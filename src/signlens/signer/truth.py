@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +144,7 @@ class Truth:
             about = {k: v for k, v in about.items() if k in names}
             about["camera"] = tuple(about["camera"])
             return Truth(**values, **about)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise InputRejected(
                 path, f"it is no truth file ({error})", "render the sign again with --truth"
             ) from None

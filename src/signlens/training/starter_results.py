@@ -27,7 +27,7 @@ from signlens.evaluation.metrics import (
 from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax
 from signlens.models.sign_model import sha256_of_file
 from signlens.skeleton.hand_features import hand_features
-from signlens.skeleton.normalise import TO_NODES
+from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
 from signlens.training.experiment import Experiment
 from signlens.training.starter import FOLDS, SHARED_WORDS, Corpus, prepared_clips, splits
 
@@ -239,6 +239,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
     wlasl_temperature = fit_temperature(pooled_scores[0], pooled_labels[0])
 
     words = np.array([corpus.classes.index(w) for w in SHARED_WORDS])
+    idle_scores: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]] = {}
     for name, title in (
         ("traduttore-1-to-2", "Traduttore, 12 shared words, recorder1 -> recorder2"),
         ("traduttore-2-to-1", "Traduttore, 12 shared words, recorder2 + recorder3 -> recorder1"),
@@ -266,17 +267,17 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         scores = ensemble(logits, weights_with(shipped_weight), wlasl_temperature)
         facts[f"{name}_ece"] = expected_calibration_error(np.exp(scores), labels[rows])
         idle = labels[rows] == corpus.vocabulary
-        facts[f"{name}_idle_answered_no_sign"] = float(
-            (scores[idle].argmax(axis=1) == corpus.vocabulary).mean()
-        )
-        facts[f"{name}_idle_clips"] = int(idle.sum())
-        facts[f"{name}_words_answered_no_sign"] = float(
-            (scores[~idle].argmax(axis=1) == corpus.vocabulary).mean()
-        )
+        hands = (seen[rows][:, :, [LEFT_HAND.start, RIGHT_HAND.start]] > 0).any(axis=(1, 2))
+        idle_scores[name] = (scores[idle], hands[idle])
     facts["temperature"] = wlasl_temperature
 
     facts.update(_retrieval_gain(out, corpus, fold, task, glosses))
     facts.update(_unknown_signs(out, experiment, corpus, full, shipped_weight, wlasl_temperature))
+    for name, (scores, hands) in idle_scores.items():
+        quiet = ~hands | _not_a_sign(scores, corpus, facts["unknown_below"])
+        facts[f"{name}_idle_clips"] = len(quiet)
+        facts[f"{name}_idle_without_hands"] = int((~hands).sum())
+        facts[f"{name}_idle_not_answered_as_a_sign"] = float(quiet.mean())
     return made, facts
 
 
@@ -349,6 +350,11 @@ def _retrieval_gain(
     }
 
 
+def _not_a_sign(scores: NDArray[np.float64], corpus: Corpus, threshold: float) -> NDArray[np.bool_]:
+    """(N,) where the answer is no sign or an unknown one, as `SignModel.decide` has it."""
+    return np.asarray((np.exp(scores.max(axis=1)) < threshold) | (scores.argmax(axis=1) >= corpus.vocabulary))
+
+
 def _unknown_signs(
     out: Path,
     experiment: Experiment,
@@ -370,7 +376,7 @@ def _unknown_signs(
     }
     _, logits, _ = load_scores(out, experiment, "open-set")
     scores = ensemble(logits, weights_with(hand_weight), temperature)
-    outside = (np.exp(scores.max(axis=1)) < threshold) | (scores.argmax(axis=1) >= corpus.vocabulary)
+    outside = _not_a_sign(scores, corpus, threshold)
     facts["left_out_clips"] = len(outside)
     facts["left_out_not_answered_as_a_sign"] = float(outside.mean())
     return facts
