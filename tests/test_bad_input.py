@@ -161,6 +161,13 @@ def test_a_clip_over_a_cap_is_rejected(
     require_rejected(signer_clip().path, tiny_model, words, option, value)
 
 
+def test_a_camera_that_is_not_there_is_rejected(tiny_model: Path) -> None:
+    result = CliRunner().invoke(app, ["recognize", "camera:97", "--json", "--model", str(tiny_model)])
+    assert result.exit_code == 3
+    assert result.stderr.startswith("signlens: camera:97: ")
+    assert json.loads(result.stdout)["clip"]["path"] == "camera:97"
+
+
 def test_the_caps_hold_without_being_asked_for(tmp_path: Path, tiny_model: Path) -> None:
     long = media.write_video(tmp_path / "long.mp4", frames=3, times=[0, 1000, 61_000])
     require_rejected(long, tiny_model, "over the limit of 60 s")
