@@ -101,12 +101,12 @@ def test_truth_in_3d_projects_onto_truth_in_2d_and_bones_are_rigid() -> None:
 
 
 def test_what_a_hand_hides_is_not_visible() -> None:
-    clip = render_sign("orange", width=160, height=120, frames=9)
+    clip = render_sign("drink", identity="jonas", width=160, height=120, frames=9)
     middle, rest = clip.truth.visible[4], clip.truth.visible[0]
     mouth = slice(23 + 48, 23 + 68)
     assert rest[mouth].mean() > 0.9
-    assert middle[mouth].mean() < 0.5  # the fist is before the mouth
-    turned = render_sign("orange", width=160, height=120, frames=1, yaw_degrees=70).truth
+    assert middle[mouth].mean() < 0.5  # the hand is before the mouth
+    turned = render_sign("drink", identity="jonas", width=160, height=120, frames=1, yaw_degrees=70).truth
     # Turned to the signer's left, the camera sees the right ear and not the left one.
     assert turned.visible[0, 4]
     assert not turned.visible[0, 3]

@@ -650,9 +650,9 @@ def _shade(p, f, t, face, clothes, colours, look, ox, oy, oz, dx, dy, dz, s, hit
     facing = max(-(nx * dx + ny * dy + nz * dz), 0.0)
     rim = (1.0 - facing) ** 3 * max(0.35 + 0.65 * nx, 0.0)
 
-    lr = 0.78 * key * 1.04 + ambient * (0.27 * fill + 0.20 + 0.13 * sky) + 0.22 * rim * ambient
-    lg = 0.78 * key * 0.99 + ambient * (0.27 * fill + 0.19 + 0.14 * sky) + 0.22 * rim * ambient
-    lb = 0.78 * key * 0.93 + ambient * (0.27 * fill + 0.19 + 0.16 * sky) + 0.22 * rim * ambient
+    lr = 0.78 * key * 1.04 + ambient * (0.34 * fill + 0.20 + 0.13 * sky) + 0.22 * rim * ambient
+    lg = 0.78 * key * 0.99 + ambient * (0.34 * fill + 0.19 + 0.14 * sky) + 0.22 * rim * ambient
+    lb = 0.78 * key * 0.93 + ambient * (0.34 * fill + 0.19 + 0.16 * sky) + 0.22 * rim * ambient
     # Light that has gone through skin is redder where it fades.
     fade = skin * max(0.0, 1.0 - abs(key - 0.22) / 0.35) * 0.10
     lr += fade

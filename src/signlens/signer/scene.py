@@ -314,17 +314,17 @@ def _hair(build: _Builder, identity: Identity) -> bool:
         build.ellipsoid(_v(0, 4.7, -2.2), _v(8.5, 8.7, 9.0))
         build.ellipsoid(_v(0, -2.2, -3.8), _v(8.6, 6.6, 6.4), 2.5)
         for s in (-1.0, 1.0):
-            build.cone(_v(s * 7.0, 4.8, 0.6), _v(s * 7.3, -5.2, 0.4), 2.0, 2.1, 2.0)
+            build.cone(_v(s * 7.0, 4.8, -1.2), _v(s * 7.1, -5.2, -1.8), 1.9, 2.0, 2.0)
         build.ellipsoid(_v(0.0, -1.2, 8.4), _v(6.2, 9.0, 7.2), 1.2, CUT)
         build.ellipsoid(_v(0.0, -9.5, 3.0), _v(6.0, 9.0, 7.4), 1.2, CUT)
-        build.cone(_v(-1.6, 9.6, 5.0), _v(6.4, 5.0, 3.6), 1.5, 1.5, 1.6)
-        build.cone(_v(-2.2, 9.6, 4.9), _v(-6.6, 5.2, 3.2), 1.3, 1.4, 1.6)
+        build.cone(_v(-1.6, 9.6, 5.0), _v(6.6, 5.4, 1.8), 1.5, 1.3, 1.6)
+        build.cone(_v(-2.2, 9.6, 4.9), _v(-6.7, 5.4, 1.6), 1.3, 1.3, 1.6)
     elif style == "fringe":
         build.ellipsoid(_v(0, 4.7, -2.0), _v(8.4, 8.5, 8.8))
         build.ellipsoid(_v(0, 0.2, -4.4), _v(7.8, 6.2, 5.6), 2.0)
-        build.ellipsoid(_v(0.0, -1.6, 8.6), _v(6.9, 7.9, 6.6), 0.7, CUT)
+        build.ellipsoid(_v(0.0, -0.8, 8.2), _v(7.2, 8.0, 7.4), 0.7, CUT)
         build.ellipsoid(_v(0, -7.0, 2.4), _v(12, 7.4, 8.0), 0.8, CUT)
-        for x, y, r in ((-4.6, 6.9, 1.35), (-1.9, 7.0, 1.5), (1.1, 7.1, 1.5), (3.9, 7.0, 1.4)):
+        for x, y, r in ((-4.6, 7.7, 1.2), (-1.9, 7.8, 1.4), (1.1, 7.9, 1.4), (3.9, 7.8, 1.2)):
             build.cone(_v(x * 0.8, 10.0, 4.0), _v(x, y, 5.6 - 0.075 * x * x), 1.7, r * 0.8, 0.9)
     elif style == "long":
         build.ellipsoid(_v(0, 4.8, -2.2), _v(8.5, 8.7, 9.0))
@@ -341,9 +341,9 @@ def _hair(build: _Builder, identity: Identity) -> bool:
             angle = i * 2.39996
             ring = np.sqrt(max(1.0 - up * up, 0.0))
             spot = _v(np.cos(angle) * ring * 8.7, 5.2 + up * 8.4, -2.3 + np.sin(angle) * ring * 8.3)
-            if spot[2] > 2.6 and spot[1] < 9.6:
-                spot[2] -= 1.6
-                spot[1] += 2.0
+            if spot[2] > 0.6 and spot[1] < 9.8:  # off the temples and the brow
+                spot[2] -= 2.4
+                spot[1] += 2.2
             build.ball(spot, 2.35 + 0.5 * float(rng.random()), 0.7)
         build.ellipsoid(_v(0.0, -0.6, 9.2), _v(6.5, 8.8, 7.6), 1.2, CUT)
     else:  # bun
@@ -414,9 +414,9 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
                 for a in np.linspace(0, 2 * np.pi, 15)
             ]
             for a, b in pairwise(ring):
-                build.cone(a, b, 0.17, 0.17)
-            build.cone(_v(s * 5.5, 2.3, 5.45), _v(s * 7.4, 2.3, -0.4), 0.17, 0.17)
-        build.cone(_v(-1.05, 2.3, 6.95), _v(1.05, 2.3, 6.95), 0.17, 0.17)
+                build.cone(a, b, 0.13, 0.13)
+            build.cone(_v(s * 5.5, 2.3, 5.45), _v(s * 7.4, 2.3, -0.4), 0.13, 0.13)
+        build.cone(_v(-1.05, 2.3, 6.95), _v(1.05, 2.3, 6.95), 0.13, 0.13)
         _scale_last(build, first, unit)
         build.close(FRAME, head, origin, _v(-4, 2.1, 3.6) * unit, _v(4, 2.1, 3.6) * unit, 5.8 * unit)
 
