@@ -371,6 +371,7 @@ def _report_files(clips: Sequence[str], report: Path | None) -> list[Path] | Non
 def _write_report(
     result: Recognition, poses: PoseClip | None, destination: Path, recognizer: Recognizer, pictures: bool
 ) -> Exception | None:
+    from signlens.datasets.mediapipe_arrays import default_data, find_poses
     from signlens.recognizer import is_pose_file
     from signlens.report import write_report
 
@@ -382,6 +383,8 @@ def _write_report(
             destination,
             pose=poses,
             frames=result.path if shown else None,
+            # The package ships embeddings, not clips; where the sets are at hand, they are drawn.
+            gallery_poses=find_poses(default_data(), {sign.clip for sign in result.similar}),
             video_limits=recognizer.limits,
         )
     except (SignLensError, OSError) as error:
@@ -703,6 +706,7 @@ def train(
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+        from signlens.datasets.mediapipe_arrays import default_data
         from signlens.training import command
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -710,7 +714,7 @@ def train(
             task = bar.add_task("training", total=None)
             command.train(
                 experiment,
-                data or command.default_data(),
+                data or default_data(),
                 out,
                 workers or os.cpu_count() or 1,
                 lambda done, total, name: bar.update(task, completed=done, total=total, description=name),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signlens.datasets.mediapipe_arrays import load_traduttore, load_wlasl50
+from signlens.datasets.mediapipe_arrays import find_poses, load_traduttore, load_wlasl50
 from signlens.errors import InputRejected
 
 SHARED = Path(os.environ.get("SIGNLENS_SHARED", Path(__file__).parents[3] / "shared")) / "data"
@@ -52,6 +52,26 @@ def test_wlasl_clips_end_where_their_length_says(tmp_path: Path) -> None:
     clips = load_wlasl50(tmp_path)
     assert [len(c.points) for c in clips] == [12, 30]
     assert [c.fold for c in clips] == [0, 3]
+
+
+def test_poses_of_gallery_clips_are_found_where_the_set_is_at_hand(tmp_path: Path) -> None:
+    landmarks = np.random.default_rng(0).random((2, 30, 170)).astype(np.float32)
+    landmarks[0, :, 44:107] = 0
+    rows = [
+        {"row": "0", "gloss": "book", "sequence": "0", "length": "12", "fold": "0"},
+        {"row": "1", "gloss": "dog", "sequence": "0", "length": "30", "fold": "3"},
+    ]
+    (tmp_path / "wlasl50-real").mkdir()
+    write(tmp_path / "wlasl50-real", rows, landmarks)
+    found = find_poses(tmp_path, {"wlasl50/book/0", "traduttore/tea/recorder1-3", "mine/a"})
+    assert list(found) == ["wlasl50/book/0"]
+    clip = found["wlasl50/book/0"]
+    assert clip.frames == 12
+    assert clip.coverage().left_hand == 0
+    assert clip.coverage().right_hand == 1
+    # MediaPipe's nose (its point 0) in pixels of a frame 480 high and 1.4 times as wide.
+    np.testing.assert_allclose(clip.keypoints[0, 0, :2], landmarks[0, 0, :2] * [480 * 1.4, 480], rtol=1e-4)
+    assert find_poses(tmp_path / "nowhere", {"wlasl50/book/0"}) == {}
 
 
 def test_a_folder_without_the_set_or_with_other_arrays_is_rejected(tmp_path: Path) -> None:

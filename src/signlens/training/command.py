@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,6 @@ from signlens.training.experiment import Experiment, load_experiment
 
 EXPERIMENT_FILE = "experiment.toml"
 RUN_FILE = "run.json"
-
-
-def default_data() -> Path:
-    """Folder of the landmark sets: ``data`` in ``SIGNLENS_SHARED``, by default ``../shared``."""
-    return Path(os.environ.get("SIGNLENS_SHARED", "../shared")) / "data"
 
 
 def train(
