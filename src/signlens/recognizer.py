@@ -270,7 +270,7 @@ class Recognizer:
         with _timed(timing, "retrieve"):
             if self.gallery is not None:
                 similarities = self.gallery.similarities(scores.embedding, _source_of(clip))
-                similar = self.gallery.best(similarities, self.similar)
+                similar = self.gallery.best(similarities, self.similar, one_per_gloss=True)
                 neighbours = self._retrieval_terms(self.gallery, similarities)
         boost = self._emotion_terms(emotion, skeleton)
         scores = dataclasses.replace(scores, log_probabilities=combine(skeleton, boost, neighbours))

@@ -62,6 +62,17 @@ def test_equally_similar_clips_come_in_the_gallerys_order():
     assert [s.clip for s in gallery.search(query, 20)] == [f"clip{i}" for i in range(20)]
 
 
+def test_one_clip_per_gloss_is_each_glosss_best(gallery):
+    rng = np.random.default_rng(4)
+    similarities = rng.random(len(gallery))
+    found = gallery.best(similarities, len(gallery), one_per_gloss=True)
+    best = {}
+    for gloss, value in zip(gallery.glosses, similarities, strict=True):
+        best[gloss] = max(value, best.get(gloss, -1))
+    assert {s.gloss: s.similarity for s in found} == pytest.approx(best)
+    assert [s.similarity for s in found] == sorted((s.similarity for s in found), reverse=True)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_a_clip_of_the_gallery_does_not_find_itself_even_when_it_was_rounded(gallery, tmp_path, dtype):
     gallery.save(tmp_path / "g.safetensors", dtype=dtype)

@@ -281,14 +281,20 @@ class Gallery:
             raise UsageError("k", f"{k} similar signs cannot be shown", "give at least 1")
         return self.best(self.similarities(query, exclude_sources, exclude_names), k)
 
-    def best(self, similarities: NDArray[np.float64], k: int) -> list[SimilarSign]:
+    def best(
+        self, similarities: NDArray[np.float64], k: int, *, one_per_gloss: bool = False
+    ) -> list[SimilarSign]:
         """The k best of `similarities`, as `search` gives them.
 
         Args:
             similarities: (N,), NaN for clips that must not be found.
             k: How many at most.
+            one_per_gloss: Give each gloss's best clip only, so that k different signs come back.
         """
         order = np.argsort(-np.round(similarities, _ORDER_DECIMALS), kind="stable")  # NaN goes last
+        if one_per_gloss:
+            _, first = np.unique(np.array(self.glosses)[order], return_index=True)
+            order = order[np.sort(first)]
         return [
             SimilarSign(self.clips[i], self.glosses[i], float(similarities[i]))
             for i in order[:k].tolist()
