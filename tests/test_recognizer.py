@@ -180,11 +180,11 @@ def test_the_expression_counts_only_when_asked_and_where_the_map_says(
     assert boosted.emotion == plain.emotion
 
 
-def test_similar_signs_count_only_when_asked(tiny_model: Path, signer_poses: PoseClip) -> None:
+def test_similar_signs_count_only_when_asked(tiny_model: Path, pose_file: Path) -> None:
     settings = FusionSettings(retrieval_strength=2.0, retrieval_neighbours=4, retrieval_temperature=0.1)
-    result = Recognizer(tiny_model, top_k=99, similar=99, fusion=settings).recognize_poses(signer_poses)
-    assert len(result.similar) == 3 * len(GLOSSES)
-    voters = result.similar[:4]
+    with Recognizer(tiny_model, top_k=99, fusion=settings) as recognizer:
+        result = recognizer.recognize(pose_file)
+        voters, _ = recognizer.search(pose_file, 4)  # every clip votes, also several of one gloss
     weight = np.exp([s.similarity / 0.1 for s in voters])
     for p in result.predictions:
         votes = sum(w for w, s in zip(weight, voters, strict=True) if s.gloss == p.gloss)
@@ -192,7 +192,9 @@ def test_similar_signs_count_only_when_asked(tiny_model: Path, signer_poses: Pos
     assert max(p.evidence.retrieval for p in result.predictions) > 0
 
 
-def test_a_clip_does_not_find_itself(tiny_model: Path, signer_poses: PoseClip, tmp_path: Path) -> None:
+def test_a_clip_does_not_find_itself(
+    tiny_model: Path, signer_poses: PoseClip, pose_file: Path, tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     gallery = Gallery.load(folder / GALLERY_FILE)
     own = SignModel(folder).score(signer_poses).embedding
@@ -205,14 +207,22 @@ def test_a_clip_does_not_find_itself(tiny_model: Path, signer_poses: PoseClip, t
         gallery.model,
         gallery.space,
     ).save(folder / GALLERY_FILE)
-    result = Recognizer(folder, similar=99).recognize_poses(signer_poses)
-    assert {s.clip for s in result.similar} == set(gallery.clips)
+    with Recognizer(folder, similar=99) as recognizer:
+        found, _ = recognizer.search(pose_file, 99)
+        assert {s.clip for s in found} == set(gallery.clips)
+        shown = recognizer.recognize(pose_file).similar
+    assert {s.clip for s in shown} <= set(gallery.clips)
 
 
-def test_search_gives_what_recognize_gives(tiny_model: Path, pose_file: Path) -> None:
-    with Recognizer(tiny_model, similar=7) as recognizer:
-        found, poses = recognizer.search(pose_file, 7)
-        assert tuple(found) == recognizer.recognize(pose_file).similar
+def test_similar_signs_are_the_best_clip_of_each_gloss_that_search_finds(
+    tiny_model: Path, pose_file: Path
+) -> None:
+    with Recognizer(tiny_model, similar=4) as recognizer:
+        found, poses = recognizer.search(pose_file, 99)
+        shown = recognizer.recognize(pose_file).similar
+    assert len(found) == 3 * len(GLOSSES)
+    best = {s.gloss: s for s in reversed(found)}
+    assert list(shown) == sorted(best.values(), key=lambda s: -s.similarity)[:4]
     assert poses.frames == 24
 
 
