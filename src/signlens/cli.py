@@ -565,7 +565,7 @@ def _plan_extraction(inputs: Sequence[str], out: Path) -> tuple[list[tuple[str, 
 def _is_finished(source: str, target: Path) -> bool:
     """Whether `target` holds, whole, what the extractor of today would make of `source`."""
     from signlens.pose import read_pose
-    from signlens.pose.holistic import EXTRACTOR, WORKING_SIDE
+    from signlens.pose.holistic import EXTRACTOR, SETTINGS
     from signlens.pose.networks import mediapipe_version, network_hashes
     from signlens.video import sha256_of
 
@@ -578,7 +578,7 @@ def _is_finished(source: str, target: Path) -> bool:
     return (
         (made.extractor, made.version) == (EXTRACTOR, mediapipe_version())
         and made.models == network_hashes()
-        and made.settings == {"working_side": WORKING_SIDE, "model_complexity": 1, "smooth_landmarks": True}
+        and made.settings == SETTINGS
         and made.source.get("sha256") == sha256_of(source)
     )
 

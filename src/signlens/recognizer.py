@@ -236,7 +236,7 @@ class Recognizer:
 
                 self._extractor = self._stack.enter_context(HolisticExtractor())
             clip = self._extractor.extract(source, self.limits, progress)
-        return clip, {"decode": 1000 * getattr(self._extractor, "decode_s", 0.0), **timing}
+        return clip, {"decode": 1000 * self._extractor.decode_s, **timing}
 
     def _check_length(self, clip: PoseClip, source: str | Path) -> None:
         limits = self.limits

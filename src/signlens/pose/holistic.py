@@ -7,8 +7,9 @@ stay in order, so the numbers do not depend on how the threads are scheduled. No
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -38,11 +39,14 @@ from signlens.pose.layouts import (
 from signlens.pose.networks import mediapipe_version, network_hashes
 from signlens.pose.regions import Points
 from signlens.pose.tracking import Body, BodyTracker, FaceTracker, HandTracker
-from signlens.video import VideoLimits, open_video, sha256_of
+from signlens.video import Frame, Video, VideoLimits, open_video, sha256_of
 
 EXTRACTOR = "mediapipe-holistic"
 WORKING_SIDE = 960
 """Frames are shrunk to this longer side while they are decoded; no network looks closer."""
+
+SETTINGS: dict[str, Any] = {"working_side": WORKING_SIDE, "model_complexity": 1, "smooth_landmarks": True}
+"""What of the extractor's choices changes its poses; part of their provenance."""
 
 _FRAMES_IN_FLIGHT = 4
 _HARDLY = 0.2
@@ -52,9 +56,13 @@ class HolisticExtractor:
     """Extracts one clip after the other; loading the networks is shared (use as a context manager).
 
     Not for use by two threads at once; processes that extract side by side each make their own.
+
+    Attributes:
+        decode_s: Seconds that the last clip's decoding took (the networks work meanwhile).
     """
 
     def __init__(self) -> None:
+        self.decode_s = 0.0
         self._parts: _Parts | None = None
         self._stack = ExitStack()
 
@@ -120,10 +128,11 @@ class HolisticExtractor:
             if progress is not None:
                 progress(len(found))
 
+        self.decode_s = 0.0
         with open_video(source, limits, max_side=WORKING_SIDE) as video:
             shrunk = (1, 1)
             try:
-                for frame in video:
+                for frame in self._timed(video):
                     shrunk = frame.image.shape[1], frame.image.shape[0]
                     times.append(frame.t_s)
                     waiting.append(parts.look(frame.image, frame.index))
@@ -157,11 +166,21 @@ class HolisticExtractor:
                 extractor=EXTRACTOR,
                 version=parts.version,
                 models=parts.hashes,
-                settings={"working_side": WORKING_SIDE, "model_complexity": 1, "smooth_landmarks": True},
+                settings=dict(SETTINGS),
                 source={} if video.is_live else {"name": Path(source).name, "sha256": sha256_of(source)},
             ),
             reasons=tuple(reasons),
         )
+
+    def _timed(self, video: Video) -> Iterator[Frame]:
+        frames = iter(video)
+        while True:
+            started = time.perf_counter()
+            frame = next(frames, None)
+            self.decode_s += time.perf_counter() - started
+            if frame is None:
+                return
+            yield frame
 
 
 def extract_pose(
