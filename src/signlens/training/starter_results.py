@@ -239,6 +239,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
     wlasl_temperature = fit_temperature(pooled_scores[0], pooled_labels[0])
 
     words = np.array([corpus.classes.index(w) for w in SHARED_WORDS])
+    unseen_scores: dict[str, NDArray[np.float64]] = {}
     idle_scores: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]] = {}
     for name, title in (
         ("traduttore-1-to-2", "Traduttore, 12 shared words, recorder1 -> recorder2"),
@@ -265,7 +266,12 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         )
         made.append(Table(title, int(keep.sum()), len(words), _rows_of_table({**simple, **systems}, local)))
         scores = ensemble(logits, weights_with(shipped_weight), wlasl_temperature)
-        facts[f"{name}_ece"] = expected_calibration_error(np.exp(scores), labels[rows])
+        # A word that only the tested recorder signed cannot be known; it is an unknown sign here.
+        known = np.isin(labels[rows], labels[split.train])
+        word = labels[rows] != corpus.vocabulary
+        for key, chosen in (("ece", known & word), ("ece_with_idle", known)):
+            facts[f"{name}_{key}"] = expected_calibration_error(np.exp(scores[chosen]), labels[rows][chosen])
+        unseen_scores[name] = scores[~known]
         idle = labels[rows] == corpus.vocabulary
         hands = (seen[rows][:, :, [LEFT_HAND.start, RIGHT_HAND.start]] > 0).any(axis=(1, 2))
         idle_scores[name] = (scores[idle], hands[idle])
@@ -273,6 +279,11 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
 
     facts.update(_retrieval_gain(out, corpus, fold, task, glosses))
     facts.update(_unknown_signs(out, experiment, corpus, full, shipped_weight, wlasl_temperature))
+    for name, scores in unseen_scores.items():
+        facts[f"{name}_unseen_word_clips"] = len(scores)
+        facts[f"{name}_unseen_words_not_answered_as_a_sign"] = float(
+            _not_a_sign(scores, corpus, facts["unknown_below"]).mean() if len(scores) else 1.0
+        )
     for name, (scores, hands) in idle_scores.items():
         quiet = ~hands | _not_a_sign(scores, corpus, facts["unknown_below"])
         facts[f"{name}_idle_clips"] = len(quiet)
