@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from signlens.emotion.landmarks import MEASURES, POINTS, measures, remove_head_pose, symmetric_outline
 from signlens.errors import PartMissing
+from signlens.files import whole_file
 from signlens.recognition import EMOTIONS
 
 FORMAT = 1
@@ -120,8 +119,10 @@ def save_head(head: ExpressionHead, folder: str | Path, facts: dict[str, Any]) -
         "measures": list(MEASURES),
         **facts,
     }
-    _write_atomically(target / WEIGHTS_FILE, buffer.getvalue())
-    _write_atomically(target / DESCRIPTION_FILE, (json.dumps(description, indent=2) + "\n").encode())
+    with whole_file(target / WEIGHTS_FILE) as part:
+        part.write_bytes(buffer.getvalue())
+    with whole_file(target / DESCRIPTION_FILE) as part:
+        part.write_bytes((json.dumps(description, indent=2) + "\n").encode())
     return digest
 
 
@@ -167,11 +168,3 @@ def load_head(folder: str | Path | None = None) -> ExpressionHead:
     if head.reference.shape != (POINTS, 3) or head.weights.shape[1:] != (len(EMOTIONS),):
         raise PartMissing(path, "the expression head has the wrong shapes", remedy)
     return head
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    temporary = Path(file.name)
-    temporary.chmod(0o644)
-    os.replace(temporary, path)  # noqa: PTH105 - the same call on every platform

@@ -17,9 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import struct
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
+from signlens.files import whole_file
 from signlens.pose.clip import (
     FACE,
     FACE_MESH_POINTS,
@@ -83,19 +82,8 @@ def write_pose(clip: PoseClip, path: str | Path) -> None:
     if max(clip.width, clip.height) > 0xFFFF:
         raise InputRejected(path, f"a frame of {clip.width}x{clip.height} is larger than .pose files can say")
     content = _pack(clip)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as part:
+        part.write_bytes(content)
 
 
 def read_pose(path: str | Path, max_bytes: int = POSE_FILE_MAX_BYTES) -> PoseClip:

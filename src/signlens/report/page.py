@@ -8,7 +8,6 @@ import itertools
 import math
 import os
 import statistics
-import tempfile
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ from markupsafe import Markup
 
 import signlens
 from signlens.errors import SignLensError, UsageError
+from signlens.files import whole_file
 from signlens.pose.clip import PoseClip
 from signlens.recognition import EMOTIONS, EmotionReading, Prediction, Recognition, SimilarSign
 from signlens.report import words
@@ -512,31 +512,16 @@ def _write(destination: Path, html: str) -> Path:
     destination = Path(destination)
     # A file name may hold bytes that are no text; they must not cost the page.
     content = html.encode("utf-8", errors="replace")
-    temporary: Path | None = None
     try:
         if destination.is_dir():
             raise UsageError(destination, "is a folder", "name the HTML file to write")
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=destination.parent, prefix=".report-", suffix=".tmp", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(content)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(destination)
+        with whole_file(destination) as part:
+            part.write_bytes(content)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise UsageError(
             destination,
             f"the report cannot be written ({error.strerror or error})",
             "name a place you may write to",
         ) from error
     return destination
-
-
-def _umask() -> int:
-    """The process's file mode mask (readable only by setting it)."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import PartMissing, UsageError
+from signlens.files import whole_file
 from signlens.recognition import SimilarSign
 
 GALLERY_FILE = "gallery.safetensors"
@@ -134,19 +133,8 @@ class Gallery:
         }
         document["sha256"] = _digest(document, vectors)
         content = save({"vectors": vectors}, metadata={_METADATA_KEY: json.dumps(document, sort_keys=True)})
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with whole_file(path) as part:
+            part.write_bytes(content)
         return hashlib.sha256(content).hexdigest()
 
     @classmethod

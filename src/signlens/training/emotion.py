@@ -39,6 +39,7 @@ from signlens.emotion.landmarks import (
     remove_head_pose,
 )
 from signlens.errors import InputRejected, SignLensError, UsageError, require_extra
+from signlens.files import whole_file
 from signlens.recognition import EMOTIONS
 
 FloatArray = NDArray[np.float64]
@@ -442,9 +443,8 @@ def _cached(path: Path, make: Callable[[], Faces]) -> Faces:
     if not path.exists():
         faces = make()
         path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(".half.npz")
-        np.savez(half, label=faces.label, person=faces.person, name=faces.name, **faces.points)
-        half.replace(path)
+        with whole_file(path) as part:
+            np.savez(part, label=faces.label, person=faces.person, name=faces.name, **faces.points)
         return faces
     with np.load(path, allow_pickle=False) as stored:
         points = {k: stored[k] for k in stored.files if k not in ("label", "person", "name")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from signlens.errors import SignLensError
+from signlens.files import whole_file
 
 TOLERANCE = 1e-4
 
@@ -29,8 +29,7 @@ def export_onnx(model: nn.Module, example: NDArray[np.float32], path: Path) -> N
         SignLensError: ONNX Runtime's outputs differ from PyTorch's by more than `TOLERANCE`.
     """
     clips = torch.from_numpy(example)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        temporary = Path(folder) / path.name
+    with whole_file(path) as temporary:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
@@ -52,4 +51,3 @@ def export_onnx(model: nn.Module, example: NDArray[np.float32], path: Path) -> N
                 raise SignLensError(
                     path, f"ONNX and PyTorch differ by {worst:.2g}", "report this as a defect"
                 )
-        temporary.replace(path)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from signlens.datasets.mediapipe_arrays import IDLE, LandmarkClip, load_traduttore, load_wlasl50
 from signlens.errors import SignLensError
+from signlens.files import whole_file
 from signlens.models.inputs import network_input
 from signlens.skeleton.normalise import prepare
 from signlens.training.experiment import Experiment
@@ -191,10 +192,9 @@ def run_piece(
     # The target set's training clips in the same space: a gallery that knows no scored clip.
     known = np.array([i for i in split.train if corpus.clips[i].name.startswith(split.target + "/")])
     _, gallery = infer(model, settings, joints[known], seen[known])
-    temporary = target.with_name(target.name + ".part")
-    with temporary.open("wb") as stream:
+    with whole_file(target) as part:
         np.savez(
-            stream,
+            part,
             digest=digest,
             rows=rows,
             logits=logits,
@@ -202,7 +202,6 @@ def run_piece(
             gallery_rows=known,
             gallery=gallery,
         )
-    temporary.replace(target)
     return target
 
 

@@ -24,6 +24,7 @@ from signlens.evaluation.metrics import (
     negative_log_likelihood,
     top_k_hits,
 )
+from signlens.files import whole_file
 from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax
 from signlens.models.sign_model import sha256_of_file
 from signlens.skeleton.hand_features import hand_features
@@ -463,7 +464,8 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         if not source.is_file():
             raise PartMissing(source, "the shipped network has not been trained", "train it first")
         file = f"{name}.onnx"
-        (destination / file).write_bytes(source.read_bytes())
+        with whole_file(destination / file) as part:
+            part.write_bytes(source.read_bytes())
         hashes[file] = sha256_of_file(destination / file)
         networks.append(
             {
@@ -488,11 +490,9 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         "sha256": hashes,
     }
     document = destination / "model.json"
-    document.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    (destination / "results.json").write_text(
-        json.dumps(as_json(made, facts), indent=1) + "\n", encoding="utf-8"
-    )
-    (destination / "RESULTS.md").write_text(markdown(made, facts), encoding="utf-8")
+    _write(document, json.dumps(card, indent=1) + "\n")
+    _write(destination / "results.json", json.dumps(as_json(made, facts), indent=1) + "\n")
+    _write(destination / "RESULTS.md", markdown(made, facts))
 
     model = SignModel(destination)
     rows = gallery_rows(corpus)
@@ -506,5 +506,10 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         model=f"{experiment.name} {version}",
         space=embedding_space(card),
     ).save(destination / GALLERY_FILE)
-    document.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    _write(document, json.dumps(card, indent=1) + "\n")
     return card
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
