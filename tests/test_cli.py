@@ -267,6 +267,8 @@ def test_control_c_exits_130_without_a_traceback(tiny_model: Path, signer_clip) 
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # What runs in a shell's background inherits that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     process.stdout.readline()  # the first answer is being printed: the work is under way
