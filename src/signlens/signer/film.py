@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, UsageError
+from signlens.files import whole_file
 
 _FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}
 
@@ -70,18 +70,12 @@ def write_video(
     """
     path = check_video_path(path)
     codec = _codec()
+    count = 0
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix, delete=False
-        ) as file:
-            temporary = Path(file.name)
-    except OSError as error:
-        raise InputRejected(
-            path, f"it cannot be written ({error.strerror})", "choose another place"
-        ) from None
-    try:
-        count = 0
-        with av.open(str(temporary), "w", format=_FORMATS[path.suffix.lower()]) as container:
+        with (
+            whole_file(path) as temporary,
+            av.open(str(temporary), "w", format=_FORMATS[path.suffix.lower()]) as container,
+        ):
             if comment:
                 container.metadata["comment"] = comment
             rate = Fraction(fps).limit_denominator(1001)
@@ -107,12 +101,8 @@ def write_video(
                 raise UsageError(path, "there is no frame to write", "render at least one frame")
             for packet in stream.encode():
                 container.mux(packet)
-        temporary.chmod(0o644)
-        temporary.replace(path)
         return count
     except OSError as error:
         raise InputRejected(
             path, f"it cannot be written ({error.strerror or error})", "choose another place"
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)

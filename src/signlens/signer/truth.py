@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
+from signlens.files import whole_file
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, WHOLE_BODY_KEYPOINTS
 from signlens.signer.body import HIP, SHOULDER_KEYPOINT, BodyPose
 from signlens.signer.face import PARAMETER_NAMES, FaceShape
@@ -115,15 +114,8 @@ class Truth:
             "layout": "COCO-WholeBody 133",
         }
         try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
-                Path(temporary).chmod(0o644)
-                Path(temporary).replace(path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            with whole_file(path) as part, part.open("wb") as file:
+                np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
         except OSError as error:
             raise InputRejected(
                 path, f"it cannot be written ({error.strerror})", "choose another place"
