@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -70,6 +71,8 @@ def test_the_extras_match_those_that_errors_name() -> None:
 
 
 def test_tracked_files_name_no_registry_and_no_folder_of_ours() -> None:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("this is not a git checkout")

