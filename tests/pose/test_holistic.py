@@ -278,7 +278,9 @@ def test_all_recordings_are_healthy(recordings: Path, extractor: HolisticExtract
     for row in rows:
         clip = extractor.extract(recordings / f"{row['video_id']}.mp4")
         assert clip.frames == int(row["n_frames"]), row
-        assert clip.reasons == (), row
+        # Of 58829 (tongue), Holistic finds the hand in eight of 80 frames, and the clip says so.
+        expected = ["A hand is seen in only 10%"] if row["video_id"] == "58829" else []
+        assert [reason[:26] for reason in clip.reasons] == expected, row
         coverages.append(clip.coverage())
     assert len(coverages) == 96
     assert np.mean([c.body for c in coverages]) >= 0.98
