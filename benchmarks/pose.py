@@ -99,7 +99,8 @@ def main() -> None:
     arguments = parser.parse_args()
     every = sorted(arguments.folder.glob("*.mp4"))
     if not every:
-        sys.exit(f"{arguments.folder}: there are no mp4 files in it; name a folder with --folder")
+        print(f"skipped: there are no mp4 files in {arguments.folder}; name a folder with --folder")
+        return
     chosen = [every[i * len(every) // arguments.clips] for i in range(min(arguments.clips, len(every)))]
 
     frames = 0
