@@ -23,7 +23,6 @@ What the header claims is used, never believed:
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -42,6 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, UsageError
+from signlens.files import file_sha256
 
 # Only self-contained media; the audio ones are there to be told apart from what is no media at all.
 # Playlists and scripts (hls, concat, sdp, ...) could make FFmpeg open other files or the network.
@@ -173,8 +173,7 @@ def sha256_of(path: str | Path) -> str:
     name = str(path)
     _check_regular_file(name, may_be_empty=True)
     try:
-        with Path(name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(Path(name))
     except OSError as error:
         raise InputRejected(name, f"it cannot be read ({_what(error)})", "check the disk") from None
 

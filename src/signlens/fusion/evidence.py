@@ -1,7 +1,8 @@
 """Visible fusion: the ensemble's log-probability, plus the emotion's term, plus the neighbours'.
 
 Each term stays apart, so that a person can see what led to a score. Emotion and retrieval are off by
-default: on validation they bring no gain.
+default: similar signs brought no gain that validation can tell from none, and what emotion brings has not
+been measured on clips with faces (docs/starter.md).
 """
 
 from __future__ import annotations

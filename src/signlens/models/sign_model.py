@@ -6,7 +6,6 @@ ONNX file per network, ``gallery.safetensors`` and a card. It runs on ONNX Runti
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from signlens.errors import PartMissing
+from signlens.files import file_sha256
 from signlens.fusion.ensemble import ensemble
 from signlens.models.inputs import network_input
 from signlens.pose import PoseClip
@@ -61,15 +61,6 @@ class NetworkCard:
     weight: float
 
 
-def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 class SignModel:
     """The recogniser's networks, loaded and ready.
 
@@ -104,12 +95,12 @@ class SignModel:
             raise PartMissing(
                 document, f"is not a sign model's card ({error!r})", "install it again"
             ) from None
-        self.sha256 = sha256_of_file(document)
+        self.sha256 = file_sha256(document)
         for name, expected in hashes.items():
             path = folder / name
             if not path.is_file():
                 raise PartMissing(path, "a file of the sign model is missing", "install the package again")
-            if sha256_of_file(path) != expected:
+            if file_sha256(path) != expected:
                 raise PartMissing(path, "differs from what was shipped", "install the package again")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

@@ -7,6 +7,7 @@ that saw neither the clip nor (Traduttore) its signer, nor (WLASL50-real) its fo
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -157,8 +158,6 @@ def run_piece(
     Returns:
         The file that it wrote, or found finished by the same settings.
     """
-    import dataclasses
-
     import torch
 
     from signlens.training.export import export_onnx
@@ -205,11 +204,6 @@ def run_piece(
     return target
 
 
-def _limit_threads() -> None:
-    # One process a core: threads inside the pieces would only wait for each other.
-    os.environ["OMP_NUM_THREADS"] = "1"
-
-
 def run(
     data: Path,
     experiment: Experiment,
@@ -233,9 +227,11 @@ def run(
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / "classes.json").write_text(json.dumps(load_corpus(data).classes), encoding="utf-8")
+    # One process a core, and what they start with is inherited: threads inside the pieces would only
+    # wait for each other.
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _limit_threads) as pool:
+    with ProcessPoolExecutor(workers, context) as pool:
         jobs = {
             pool.submit(run_piece, data, experiment, network, split, seed, out): f"{split} {network} {seed}"
             for network, split, seed in pieces
@@ -243,11 +239,10 @@ def run(
         for job in as_completed(jobs):
             try:
                 job.result()
-            except SignLensError:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
             except Exception as error:
                 pool.shutdown(wait=True, cancel_futures=True)
+                if isinstance(error, SignLensError):
+                    raise
                 raise SignLensError(
                     out, f"training of {jobs[job]} failed ({error!r})", "run it again"
                 ) from error

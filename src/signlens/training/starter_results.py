@@ -24,9 +24,8 @@ from signlens.evaluation.metrics import (
     negative_log_likelihood,
     top_k_hits,
 )
-from signlens.files import whole_file
+from signlens.files import file_sha256, whole_file
 from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax
-from signlens.models.sign_model import sha256_of_file
 from signlens.skeleton.hand_features import hand_features
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
 from signlens.training.experiment import Experiment
@@ -466,7 +465,7 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         file = f"{name}.onnx"
         with whole_file(destination / file) as part:
             part.write_bytes(source.read_bytes())
-        hashes[file] = sha256_of_file(destination / file)
+        hashes[file] = file_sha256(destination / file)
         networks.append(
             {
                 "name": name,
