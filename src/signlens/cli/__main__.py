@@ -1,0 +1,5 @@
+"""`python -m signlens.cli`."""
+
+from signlens.cli import main
+
+main()

@@ -1,0 +1,261 @@
+"""The verb `recognize`: the main job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from signlens.cli.shared import (
+    EXIT_INTERRUPTED,
+    NOTES,
+    AsJson,
+    ClipBar,
+    Clips,
+    MaxFrames,
+    MaxPixels,
+    MaxSeconds,
+    ModelFolder,
+    app,
+    asked_limits,
+    defect,
+    errors_to_exit_codes,
+    gravest,
+    print_json,
+    report_error,
+    say,
+)
+from signlens.errors import SignLensError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from signlens.pose import PoseClip
+    from signlens.recognition import Recognition
+    from signlens.recognizer import Recognizer
+
+
+@app.command()
+def recognize(
+    clips: Clips,
+    as_json: AsJson = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Write an HTML report: a file for one clip (NAME.html), a folder for several.",
+        ),
+    ] = None,
+    no_video: Annotated[
+        bool, typer.Option("--no-video", help="Keep the video's pictures out of the report; poses alone.")
+    ] = False,
+    top_k: Annotated[int, typer.Option("--top-k", help="How many candidate glosses to give.")] = 5,
+    similar: Annotated[int, typer.Option("--similar", help="How many similar signs to give.")] = 5,
+    max_seconds: MaxSeconds = None,
+    max_pixels: MaxPixels = None,
+    max_frames: MaxFrames = None,
+    emotion_strength: Annotated[
+        float, typer.Option("--emotion-strength", help="How much the expression counts for glosses (0: not).")
+    ] = 0.0,
+    retrieval_strength: Annotated[
+        float, typer.Option("--retrieval-strength", help="How much similar signs count for glosses (0: not).")
+    ] = 0.0,
+    model: ModelFolder = None,
+) -> None:
+    """Say which sign a clip shows, what the face shows, and which known signs look alike."""
+    with errors_to_exit_codes():
+        from signlens.fusion.evidence import FusionSettings
+        from signlens.recognizer import Recognizer
+
+        destinations = _report_files(clips, report)
+        limits = asked_limits(max_seconds, max_pixels, max_frames)
+        fusion = FusionSettings(emotion_strength=emotion_strength, retrieval_strength=retrieval_strength)
+        with Recognizer(model, limits=limits, fusion=fusion, top_k=top_k, similar=similar) as recognizer:
+            code = _recognize_all(recognizer, clips, destinations, as_json=as_json, pictures=not no_video)
+        raise typer.Exit(code)
+
+
+def _recognize_all(
+    recognizer: Recognizer,
+    clips: Sequence[str],
+    destinations: Sequence[Path] | None,
+    *,
+    as_json: bool,
+    pictures: bool,
+) -> int:
+    """Answer every clip, print as asked, write the reports; nothing that was computed is lost."""
+    results: list[Recognition] = []
+    codes: list[int] = []
+    written: list[tuple[Recognition, Path]] = []
+    try:
+        with ClipBar(len(clips)) as bar:
+            for number, clip in enumerate(clips):
+                result, poses, code = _recognize_one(recognizer, clip, bar.clip(number, clip))
+                results.append(result)
+                codes.append(code)
+                bar.hide()
+                if not as_json and result.status != "rejected":  # a rejection has been said already
+                    _print_result(result, first=number == 0, vocabulary=len(recognizer.model.glosses))
+                if destinations is not None:
+                    problem = _write_report(result, poses, destinations[number], recognizer, pictures)
+                    if problem is None:
+                        written.append((result, destinations[number]))
+                        (say if as_json else typer.echo)(f"Report: {destinations[number]}")
+                    codes.append(0 if problem is None else report_error(problem))
+    except KeyboardInterrupt:
+        say(f"signlens: interrupted after {len(results)} of {len(clips)} clips")
+        codes = [EXIT_INTERRUPTED]
+    if as_json and len(clips) == 1 and results:
+        print_json(results[0].to_json())
+    elif as_json and len(clips) > 1:
+        print_json([r.to_json() for r in results])
+    if len(written) > 1:
+        from signlens.report import write_index
+
+        index = write_index(written, written[0][1].parent / "index.html")
+        (say if as_json else typer.echo)(f"All reports: {index}")
+    return codes[0] if EXIT_INTERRUPTED in codes else gravest(codes)
+
+
+def _recognize_one(
+    recognizer: Recognizer, clip: str, progress: Callable[[int], None]
+) -> tuple[Recognition, PoseClip | None, int]:
+    """One clip's result, its poses, and the exit code that it asks for; errors go to standard error."""
+    from signlens.recognizer import rejection
+
+    try:
+        result, poses = recognizer.analyse(clip, progress=progress)
+    except SignLensError as error:
+        return rejection(clip, error), None, report_error(error)
+    except Exception as error:
+        code = report_error(error)
+        return rejection(clip, SignLensError(clip, defect(error))), None, code
+    return result, poses, 0
+
+
+def _report_files(clips: Sequence[str], report: Path | None) -> list[Path] | None:
+    """Where each clip's report goes.
+
+    Raises:
+        UsageError: One file for several clips.
+    """
+    if report is None:
+        return None
+    if report.suffix.lower() in (".html", ".htm") and not report.is_dir():
+        if len(clips) > 1:
+            raise UsageError(report, f"one report cannot hold {len(clips)} clips", "name a folder")
+        return [report]
+    taken = {"index.html"} if len(clips) > 1 else set()
+    files = []
+    for clip in clips:
+        stem = Path(clip.replace(":", "-")).stem or "clip"
+        name, number = f"{stem}.html", 2
+        while name in taken:
+            name, number = f"{stem}-{number}.html", number + 1
+        taken.add(name)
+        files.append(report / name)
+    return files
+
+
+def _write_report(
+    result: Recognition, poses: PoseClip | None, destination: Path, recognizer: Recognizer, pictures: bool
+) -> Exception | None:
+    from signlens.datasets.mediapipe_arrays import default_data, find_poses
+    from signlens.recognizer import is_pose_file
+    from signlens.report import write_report
+
+    # A camera cannot be read twice, so its report shows the poses alone.
+    shown = pictures and not is_pose_file(result.path) and not result.path.startswith("camera:")
+    try:
+        write_report(
+            result,
+            destination,
+            pose=poses,
+            frames=result.path if shown else None,
+            # The package ships embeddings, not clips; where the sets are at hand, they are drawn.
+            gallery_poses=find_poses(default_data(), {sign.clip for sign in result.similar}),
+            video_limits=recognizer.limits,
+        )
+    except (SignLensError, OSError) as error:
+        if isinstance(error, OSError):
+            return UsageError(
+                destination, f"the report cannot be written ({error.strerror})", "name another place"
+            )
+        return error
+    return None
+
+
+def _print_result(result: Recognition, *, first: bool, vocabulary: int) -> None:
+    """The answer for a person."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    if not first:
+        console.print()
+        console.rule(style="dim")
+    console.print(f"[bold]{escape(result.path)}[/]", soft_wrap=True)
+    if result.clip is not None:
+        clip = result.clip
+        console.print(
+            f"[dim]{clip.frames} frames, {clip.fps:.1f} a second, {clip.duration_s:.1f} s, "
+            f"{clip.width}x{clip.height}[/]"
+        )
+    console.print()
+    if result.answer is not None:
+        console.print(f"[bold]{escape(result.answer.explanation)}[/]")
+    for reason in result.reasons:
+        console.print(f"[yellow]![/] {escape(reason)}")
+    console.print()
+    console.print(_prediction_table(result))
+    _print_expression(console, result)
+    if result.similar:
+        signs = ", ".join(f"{escape(s.gloss)} {s.similarity:.2f}" for s in result.similar)
+        console.print(f"Similar signs (cosine): {signs}")
+    if result.pose is not None:
+        part = result.pose.coverage
+        console.print(
+            f"Seen: body {part.body:.0%}, left hand {part.left_hand:.0%}, right hand {part.right_hand:.0%}, "
+            f"face {part.face:.0%} of the frames"
+        )
+    console.print(f"Took {result.timing_ms.get('total', 0) / 1000:.1f} s")
+    console.print()
+    console.print(f"[dim]The model knows {vocabulary} glosses. {NOTES}[/]")
+
+
+def _prediction_table(result: Recognition) -> Any:
+    from rich.bar import Bar
+    from rich.markup import escape
+    from rich.table import Table
+
+    from signlens.report.words import percent, signed
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("Gloss")
+    table.add_column("Probability", justify="right")
+    table.add_column("", width=20)
+    for name in ("Skeleton", "Emotion", "Similar signs"):
+        table.add_column(name, justify="right", style="dim")
+    for p in result.predictions:
+        table.add_row(
+            escape(p.gloss),
+            percent(p.probability),
+            Bar(1, 0, p.probability, width=20),
+            *(signed(v) for v in (p.evidence.skeleton, p.evidence.emotion, p.evidence.retrieval)),
+        )
+    return table
+
+
+def _print_expression(console: Console, result: Recognition) -> None:
+    from signlens.report.words import percent
+
+    console.print()
+    reading = result.emotion
+    if reading is None:
+        console.print("Expression of the face: none read, no face was seen.")
+        return
+    ranked = sorted(reading.probabilities.items(), key=lambda item: -item[1])
+    text = ", ".join(f"{name} {percent(value)}" for name, value in ranked[:3])
+    console.print(f"Expression of the face: {text} (a face in {reading.coverage:.0%} of the sampled frames)")

@@ -1,0 +1,106 @@
+"""The verb `signer`: a rendered signer with known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, Self
+
+import typer
+
+from signlens.cli.shared import AsJson, ClipBar, app, errors_to_exit_codes, print_json
+from signlens.errors import UsageError
+
+
+@app.command()
+def signer(
+    sign: Annotated[
+        str | None, typer.Argument(metavar="SIGN", help="Gloss of a shipped sign, or a sign's .toml file.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Video to write (.mp4, .mkv, .mov).")] = None,
+    yaw: Annotated[
+        float, typer.Option("--yaw", help="Turn of the body to the signer's left, in degrees.")
+    ] = 0.0,
+    expression: Annotated[
+        str, typer.Option("--expression", help="Expression of the face; several joined by +.")
+    ] = "neutral",
+    identity: Annotated[str | None, typer.Option("--identity", help="Who signs.")] = None,
+    size: Annotated[str, typer.Option("--size", help="WIDTHxHEIGHT in pixels.")] = "640x480",
+    fps: Annotated[float, typer.Option("--fps", help="Frames per second.")] = 25.0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="0 is the sign as written; others vary it a little.")
+    ] = 0,
+    grain: Annotated[float, typer.Option("--grain", help="Grain of the camera, 0 to 1.")] = 0.0,
+    quality: Annotated[int, typer.Option("--quality", help="Constant rate factor: lower is better.")] = 20,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Also write the joints and parameters (.npz).")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Threads; one a core by default.")] = None,
+    listing: Annotated[
+        bool, typer.Option("--list", help="Show the signs, identities and expressions.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Render a sign by a drawn signer: for tests and demonstration, not for learning to sign."""
+    with errors_to_exit_codes():
+        from signlens.signer import command
+
+        if listing:
+            found = command.listing()
+            if as_json:
+                print_json(found)
+                return
+            for title in ("signs", "identities"):
+                typer.echo(f"{title.capitalize()}:")
+                for name, about in found[title].items():
+                    typer.echo(f"  {name:<14} {about}")
+            typer.echo(f"Expressions: {', '.join(found['expressions'])}\n{found['note']}")
+            return
+        if sign is None or out is None:
+            lacking = "SIGN" if sign is None else "--out"
+            raise UsageError(lacking, "is not given", "signlens signer SIGN --out clip.mp4 (or --list)")
+        options: dict[str, Any] = {} if identity is None else {"identity": identity}
+        with _RenderBar(sign) as bar:
+            made = command.render_clip(
+                sign,
+                out,
+                yaw_degrees=yaw,
+                expression=expression,
+                size=size,
+                fps=fps,
+                seed=seed,
+                grain=grain,
+                quality=quality,
+                truth=truth,
+                workers=workers,
+                progress=bar,
+                **options,
+            )
+        if as_json:
+            print_json(made)
+        else:
+            typer.echo(
+                f"{made['out']}: {made['sign']} by {made['identity']}, {made['frames']} frames, "
+                f"{made['duration_s']:.1f} s, {made['width']}x{made['height']}"
+            )
+            typer.echo(command.NOTE)
+
+
+class _RenderBar:
+    """The bar of the renderer, which knows its number of frames."""
+
+    def __init__(self, name: str) -> None:
+        self._bar = ClipBar(1)
+        self._bar._text = name
+
+    def __call__(self, done: int, total: int) -> None:
+        self._bar._expected = total
+        self._bar._frames_done(done)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.hide()
