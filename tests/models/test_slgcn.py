@@ -1,10 +1,24 @@
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="SL-GCN needs the [train] extra")
 
-from signlens.models.slgcn import SLGCN, DecoupledGraphConv, DropGraph, SLGCNConfig, STCAttention  # noqa: E402
-from signlens.skeleton.graph import EDGES  # noqa: E402
+from signlens.errors import UsageError  # noqa: E402
+from signlens.models.slgcn import (  # noqa: E402
+    CONFIGURATIONS,
+    SLGCN,
+    DecoupledGraphConv,
+    DropGraph,
+    SLGCNConfig,
+    STCAttention,
+    paper,
+)
+from signlens.skeleton.graph import EDGES, GRAPHS, REDUCED  # noqa: E402
 
 SMALL = SLGCNConfig(5, channels=(8, 16), strides=(1, 2), groups=4, drop_graph_from=1, temporal_kernel=3)
 
@@ -13,8 +27,55 @@ SMALL = SLGCNConfig(5, channels=(8, 16), strides=(1, 2), groups=4, drop_graph_fr
     ("classes", "parameters"), [(100, 3_806_202), (226, 3_838_584), (500, 3_909_002), (2000, 4_294_502)]
 )
 def test_the_papers_configuration_has_the_papers_number_of_parameters(classes: int, parameters: int) -> None:
-    model = SLGCN(SLGCNConfig(classes))
+    model = SLGCN(paper(classes))
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == parameters
+
+
+def test_configurations_survive_json() -> None:
+    for configuration in CONFIGURATIONS.values():
+        config = replace(configuration(7), graph="whole_body", attention=False)
+        document = json.loads(json.dumps(config.to_json()))
+        document = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
+        assert SLGCNConfig(**document) == config
+
+
+def test_the_starter_is_the_network_of_the_starters_experiment() -> None:
+    experiment = Path(__file__).parents[2] / "experiments" / "starter.toml"
+    settings = tomllib.loads(experiment.read_text())["networks"]["joint"]
+    config = CONFIGURATIONS["starter"](62)
+    assert list(config.channels) == settings["channels"]
+    assert list(config.strides) == settings["strides"]
+    assert (config.temporal_kernel, config.groups) == (settings["temporal_kernel"], settings["groups"])
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_network_runs_on_every_graph(name: str) -> None:
+    nodes = len(GRAPHS[name].nodes)
+    model = SLGCN(replace(SMALL, graph=name))
+    model.keep = 0.9
+    logits, embedding = model(torch.randn(2, 3, 12, nodes))
+    logits.sum().backward()
+    assert logits.shape == (2, 5) and embedding.shape == (2, 16)
+    assert {m.adjacency.shape[-1] for m in model.modules() if isinstance(m, DecoupledGraphConv)} == {nodes}
+
+
+def test_an_unknown_graph_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="whole_body"):
+        replace(SMALL, graph="whole body")
+
+
+def test_ablations_take_away_what_they_name_and_nothing_else() -> None:
+    def parameters(config: SLGCNConfig) -> int:
+        return sum(p.numel() for p in SLGCN(config).parameters())
+
+    full = parameters(SMALL)
+    assert full - parameters(replace(SMALL, decoupled=False)) == 2 * 3 * (4 - 1) * 27 * 27
+    gates = sum(p.numel() for c in (8, 16) for p in STCAttention(c, 27).parameters())
+    assert full - parameters(replace(SMALL, attention=False)) == gates
+    without = SLGCN(replace(SMALL, drop_graph=False))
+    assert parameters(without.config) == full
+    assert not any(isinstance(m, DropGraph) for m in without.modules())
+    assert any(isinstance(m, DropGraph) for m in SLGCN(SMALL).modules())
 
 
 def test_attention_has_the_papers_number_of_parameters() -> None:
@@ -37,7 +98,7 @@ def test_time_shrinks_as_in_the_paper_and_the_embedding_has_256_values() -> None
 
 def test_graph_convolution_against_a_literal_loop() -> None:
     torch.manual_seed(0)
-    layer = DecoupledGraphConv(3, 8, groups=4).double()
+    layer = DecoupledGraphConv(3, 8, groups=4, graph=REDUCED).double()
     torch.nn.init.uniform_(layer.adjacency, 0.1, 1.0)
     torch.nn.init.uniform_(layer.norm.weight, 0.5, 1.5)
     x = torch.randn(2, 3, 4, 27, dtype=torch.float64)
@@ -65,7 +126,7 @@ def test_graph_convolution_against_a_literal_loop() -> None:
 
 
 def test_attention_starts_with_half_open_gates_in_time_and_channel() -> None:
-    layer = STCAttention(8)
+    layer = STCAttention(8, 27)
     torch.nn.init.zeros_(layer.spatial.weight)
     x = torch.randn(2, 8, 6, 27)
     # Each gate is sigmoid(0) = 0.5, so each of the three multiplies by 1.5.
@@ -74,7 +135,7 @@ def test_attention_starts_with_half_open_gates_in_time_and_channel() -> None:
 
 def test_drop_graph_is_off_in_evaluation_and_at_keep_one() -> None:
     x = torch.randn(2, 4, 50, 27)
-    layer = DropGraph(41)
+    layer = DropGraph(41, REDUCED)
     assert layer(x, 1.0) is x
     layer.eval()
     assert layer(x, 0.5) is x
@@ -82,7 +143,7 @@ def test_drop_graph_is_off_in_evaluation_and_at_keep_one() -> None:
 
 def test_drop_graph_drops_neighbourhoods_and_keeps_the_scale() -> None:
     torch.manual_seed(0)
-    layer = DropGraph(41)
+    layer = DropGraph(41, REDUCED)
     x = torch.ones(400, 2, 4, 27)
     dropped = layer._drop_nodes(x, 0.9)
     gone = (dropped[:, 0, 0] == 0).numpy()

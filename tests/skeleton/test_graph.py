@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
-from signlens.pose import LEFT_HAND, RIGHT_HAND
-from signlens.skeleton import graph
+from signlens.pose import LEFT_HAND, LIMBS, RIGHT_HAND
+from signlens.skeleton import graph, normalise
 
 
 def test_the_edges_make_a_tree_over_all_27_nodes() -> None:
@@ -43,3 +44,40 @@ def test_adjacency_subsets() -> None:
     assert np.count_nonzero(inward) == np.count_nonzero(outward) == 26
     # Worked by hand: the left hand root (7) has five children, so its inward column holds fifths.
     np.testing.assert_allclose(inward[[8, 9, 11, 13, 15], 7], 0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes"), [("reduced", 27), ("upper_body_and_hands", 49), ("whole_body", 133)]
+)
+def test_every_graph_is_a_tree_rooted_at_the_nose_that_looks_the_same_in_a_mirror(
+    name: str, nodes: int
+) -> None:
+    skeleton = graph.GRAPHS[name]
+    assert len(skeleton.nodes) == len(set(skeleton.nodes)) == len(skeleton.whole_body_index) == nodes
+    assert skeleton.nodes[0] == "nose" and skeleton.whole_body_index[0] == 0
+    reached = {0}
+    for parent, child in skeleton.edges:
+        assert parent in reached and child not in reached
+        reached.add(child)
+        assert skeleton.parent[child] == parent
+    assert reached == set(range(nodes))
+    assert skeleton.parent[0] == -1
+    np.testing.assert_array_equal(skeleton.mirror[skeleton.mirror], np.arange(nodes))
+    mirrored = {(int(skeleton.mirror[a]), int(skeleton.mirror[b])) for a, b in skeleton.edges}
+    assert mirrored == set(skeleton.edges)
+
+
+def test_the_49_points_are_those_that_clips_are_prepared_to() -> None:
+    skeleton = graph.UPPER_BODY_AND_HANDS
+    np.testing.assert_array_equal(skeleton.whole_body_index, normalise.WHOLE_BODY_INDEX)
+    np.testing.assert_array_equal(skeleton.mirror, normalise.MIRROR)
+    # Worked by hand: the fourth point of the thumb hangs from the third, every finger from the root.
+    assert skeleton.parent[7 + 4] == 7 + 3
+    assert [skeleton.parent[7 + first] for first in (1, 5, 9, 13, 17)] == [7] * 5
+    assert skeleton.parent[7] == 5 and skeleton.parent[28] == 6
+
+
+def test_within_a_hand_the_larger_graphs_have_the_limbs_of_the_layout() -> None:
+    for skeleton in (graph.UPPER_BODY_AND_HANDS, graph.WHOLE_BODY):
+        edges = {tuple(skeleton.whole_body_index[list(edge)]) for edge in skeleton.edges}
+        assert set(LIMBS["left_hand"]) | set(LIMBS["right_hand"]) <= edges

@@ -9,6 +9,7 @@ configuration has exactly 4,294,502 trainable parameters at 2,000 classes.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from signlens.skeleton import graph
+from signlens.errors import UsageError
+from signlens.skeleton.graph import GRAPHS, Graph
 
 
 @dataclass(frozen=True)
@@ -29,26 +31,77 @@ class SLGCNConfig:
         channels: Output channels of each block.
         strides: Temporal stride of each block.
         groups: Decoupling groups; output channel c uses the adjacency of group c mod groups.
+        decoupled: False lets all channels share one adjacency (an ablation of the paper).
+        attention: False leaves the attention out (an ablation of the paper).
+        drop_graph: False never drops (an ablation of the paper).
         drop_graph_from: First block (counted from 0) whose activations DropGraph may drop.
         drop_block: Length in frames of a dropped stretch of time.
         in_channels: Channels of the input: x, y, confidence.
         temporal_kernel: Kernel of the temporal convolution.
         drop_classifier: Dropout before the classifier (0 in the paper).
+        graph: Name of the skeleton in `signlens.skeleton.graph.GRAPHS`.
+
+    Raises:
+        UsageError: There is no graph of that name.
     """
 
     classes: int
     channels: tuple[int, ...] = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
     strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
     groups: int = 16
+    decoupled: bool = True
+    attention: bool = True
+    drop_graph: bool = True
     drop_graph_from: int = 6
     drop_block: int = 41
     in_channels: int = 3
     temporal_kernel: int = 9
     drop_classifier: float = 0.0
+    graph: str = "reduced"
+
+    def __post_init__(self) -> None:
+        if self.graph not in GRAPHS:
+            raise UsageError(
+                "graph", f"there is none called {self.graph!r}", f"choose from {', '.join(GRAPHS)}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for cards and checkpoints."""
         return asdict(self)
+
+
+def paper(classes: int) -> SLGCNConfig:
+    """The configuration of the SAM-SLR paper."""
+    return SLGCNConfig(classes)
+
+
+def starter(classes: int) -> SLGCNConfig:
+    """The small one of the model that ships: windows of 16 frames, little data.
+
+    DropGraph is off: its stretches of 41 frames would drop whole windows.
+    """
+    return SLGCNConfig(
+        classes,
+        channels=(32, 64, 128),
+        strides=(1, 2, 2),
+        groups=8,
+        temporal_kernel=5,
+        drop_graph=False,
+        drop_classifier=0.3,
+    )
+
+
+CONFIGURATIONS: dict[str, Callable[[int], SLGCNConfig]] = {"paper": paper, "starter": starter}
+"""Named configurations, as functions of the number of classes."""
+
+
+def _convolution(in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1) -> nn.Conv2d:
+    """Convolution over time alone, padded to keep its length, initialised as in the paper's code."""
+    layer = nn.Conv2d(in_channels, out_channels, (kernel, 1), (stride, 1), (kernel // 2, 0))
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 class DecoupledGraphConv(nn.Module):
@@ -58,11 +111,10 @@ class DecoupledGraphConv(nn.Module):
         in_channels: Channels in.
         out_channels: Channels out, a multiple of groups.
         groups: Decoupling groups.
+        graph: The skeleton.
     """
 
-    fixed: Tensor
-
-    def __init__(self, in_channels: int, out_channels: int, groups: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, groups: int, graph: Graph) -> None:
         super().__init__()
         start = torch.from_numpy(graph.adjacency())
         self.subsets, self.nodes = start.shape[0], start.shape[1]
@@ -77,7 +129,7 @@ class DecoupledGraphConv(nn.Module):
         self.skip: nn.Module = (
             nn.Identity()
             if in_channels == out_channels
-            else nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.BatchNorm2d(out_channels))
+            else nn.Sequential(_convolution(in_channels, out_channels), nn.BatchNorm2d(out_channels))
         )
 
     def normalised_adjacency(self) -> Tensor:
@@ -102,11 +154,15 @@ class DecoupledGraphConv(nn.Module):
 
 
 class STCAttention(nn.Module):
-    """Spatial, temporal and channel attention, each as y * sigmoid(gate) + y, in this order."""
+    """Spatial, temporal and channel attention, each as y * sigmoid(gate) + y, in this order.
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: Channels in and out.
+        nodes: Nodes of the skeleton; the spatial gate sees all of them.
+    """
+
+    def __init__(self, channels: int, nodes: int) -> None:
         super().__init__()
-        nodes = len(graph.NODES)
         spatial_kernel = nodes if nodes % 2 else nodes - 1
         self.spatial = nn.Conv1d(channels, 1, spatial_kernel, padding=spatial_kernel // 2)
         nn.init.xavier_normal_(self.spatial.weight)
@@ -140,11 +196,12 @@ class DropGraph(nn.Module):
 
     Args:
         block: Length of a dropped stretch in frames (odd).
+        graph: The skeleton.
     """
 
     neighbours: Tensor
 
-    def __init__(self, block: int) -> None:
+    def __init__(self, block: int, graph: Graph) -> None:
         super().__init__()
         self.block = block
         self.register_buffer(
@@ -160,7 +217,8 @@ class DropGraph(nn.Module):
     def _drop_nodes(self, x: Tensor, keep: float) -> Tensor:
         strength = x.detach().abs().mean(dim=(1, 2))
         strength = strength / strength.sum() * strength.numel()
-        # 1.92 is the mean number of neighbours of a node in the 27-node tree (2 * 26 / 27).
+        # 1.92 is the mean number of neighbours of a node in the 27-node tree (2 * 26 / 27); larger
+        # trees come to at most 2.
         seed_rate = (1 - keep) / (1 + 1.92)
         seeds = torch.bernoulli((strength * seed_rate).clamp(max=1.0))
         mask = (seeds @ self.neighbours < 0.001).to(x.dtype)[:, None, None, :]
@@ -182,18 +240,19 @@ class Block(nn.Module):
         self, in_channels: int, out_channels: int, stride: int, config: SLGCNConfig, *, skip: bool, drop: bool
     ) -> None:
         super().__init__()
-        kernel = config.temporal_kernel
-        self.graph_conv = DecoupledGraphConv(in_channels, out_channels, config.groups)
-        self.attention = STCAttention(out_channels)
-        self.temporal = nn.Conv2d(out_channels, out_channels, (kernel, 1), (stride, 1), (kernel // 2, 0))
+        graph = GRAPHS[config.graph]
+        groups = config.groups if config.decoupled else 1
+        self.graph_conv = DecoupledGraphConv(in_channels, out_channels, groups, graph)
+        self.attention = STCAttention(out_channels, len(graph.nodes)) if config.attention else nn.Identity()
+        self.temporal = _convolution(out_channels, out_channels, config.temporal_kernel, stride)
         self.temporal_norm = nn.BatchNorm2d(out_channels)
         self.has_skip = skip
         self.skip: nn.Module = nn.Identity()
         if skip and (in_channels != out_channels or stride != 1):
             self.skip = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
+                _convolution(in_channels, out_channels, stride=stride), nn.BatchNorm2d(out_channels)
             )
-        self.drop = DropGraph(config.drop_block) if drop else None
+        self.drop = DropGraph(config.drop_block, graph) if drop else None
 
     def forward(self, x: Tensor, keep: float) -> Tensor:
         """(N, C, T, V) to (N, C', T / stride, V)."""
@@ -207,23 +266,22 @@ class Block(nn.Module):
 
 
 class SLGCN(nn.Module):
-    """SL-GCN over one stream of a 27-node clip.
+    """SL-GCN over one stream of a clip.
 
     Args:
-        config: Its shape.
+        config: Its shape; V below is the number of nodes of its graph (27 in the paper).
     """
 
     def __init__(self, config: SLGCNConfig) -> None:
         super().__init__()
         self.config = config
         self.keep = 1.0
-        self.input_norm = nn.BatchNorm1d(config.in_channels * len(graph.NODES))
+        self.input_norm = nn.BatchNorm1d(config.in_channels * len(GRAPHS[config.graph].nodes))
         blocks: list[Block] = []
         channels = config.in_channels
         for index, (out, stride) in enumerate(zip(config.channels, config.strides, strict=True)):
-            blocks.append(
-                Block(channels, out, stride, config, skip=index > 0, drop=index >= config.drop_graph_from)
-            )
+            drop = config.drop_graph and index >= config.drop_graph_from
+            blocks.append(Block(channels, out, stride, config, skip=index > 0, drop=drop))
             channels = out
         self.blocks = nn.ModuleList(blocks)
         self.drop_classifier = nn.Dropout(config.drop_classifier)
@@ -244,7 +302,7 @@ class SLGCN(nn.Module):
                 module.adjacency.requires_grad_(epoch > 0)
 
     def embed(self, x: Tensor) -> Tensor:
-        """(N, 3, T, 27) to the embedding before the classifier, (N, last channels)."""
+        """(N, 3, T, V) to the embedding before the classifier, (N, last channels)."""
         n, c, t, v = x.shape
         x = self.input_norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t))
         x = x.view(n, v, c, t).permute(0, 2, 3, 1)
@@ -253,6 +311,6 @@ class SLGCN(nn.Module):
         return x.mean(dim=(2, 3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, T, 27) to logits (N, classes) and embedding (N, last channels)."""
+        """(N, 3, T, V) to logits (N, classes) and embedding (N, last channels)."""
         embedding = self.embed(x)
         return self.classifier(self.drop_classifier(embedding)), embedding

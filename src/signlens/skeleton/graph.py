@@ -1,13 +1,19 @@
-"""The 27-node skeleton of SAM-SLR as data: nodes, tree, mirror order, adjacency.
+"""Skeletons as data: nodes, tree, mirror order, adjacency.
 
-Source: SAM-SLR (Jiang et al., CVPR workshops 2021), section 3.1, "graph reduction": seven nodes
-of the upper body and ten of each hand, out of the 133 COCO-WholeBody keypoints.
+The recogniser's is the 27-node skeleton of SAM-SLR (Jiang et al., CVPR workshops 2021, section 3.1,
+"graph reduction"): seven nodes of the upper body and ten of each hand, out of the 133
+COCO-WholeBody keypoints. Two larger ones show what the reduction is worth.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND
+from signlens.pose.layouts import KEYPOINT_NAMES, LIMBS, MIRRORED_KEYPOINT
 
 _HAND = (
     "hand_root",
@@ -81,3 +87,92 @@ def adjacency(nodes: int = len(NODES), edges: tuple[tuple[int, int], ...] = EDGE
         stack[2, parent, child] = 1
     total = stack.sum(axis=1, keepdims=True)
     return np.divide(stack, total, out=np.zeros_like(stack), where=total > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A skeleton: some of the 133 whole-body keypoints, joined to a tree.
+
+    Attributes:
+        nodes: Names of the V nodes; left and right are the signer's own. Node 0 is the nose.
+        edges: V - 1 pairs (parent, child), rooted at the nose, parents before children.
+        mirror: (V,) node order after a left-right mirror.
+        whole_body_index: (V,) index of each node among the 133 whole-body keypoints.
+    """
+
+    nodes: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    mirror: NDArray[np.int64]
+    whole_body_index: NDArray[np.int64]
+
+    @property
+    def parent(self) -> NDArray[np.int64]:
+        """(V,) parent of each node; -1 for the nose."""
+        parent = np.full(len(self.nodes), -1)
+        for above, below in self.edges:
+            parent[below] = above
+        return parent
+
+    def adjacency(self) -> NDArray[np.float32]:
+        """The three fixed adjacency subsets (3, V, V), see `adjacency`."""
+        return adjacency(len(self.nodes), self.edges)
+
+
+REDUCED = Graph(NODES, EDGES, MIRROR, WHOLE_BODY_INDEX)
+"""SAM-SLR's 27 nodes."""
+
+# Where the parts that are drawn separately hang together: neck and wrists as in the reduced graph, and
+# the face from the tip of the nose down its middle line to the chin, and up to brows and eyes.
+_JOINS = (
+    *((0, 5), (0, 6), (9, LEFT_HAND.start), (10, RIGHT_HAND.start)),
+    (0, FACE.start + 30),
+    *(
+        (FACE.start + a, FACE.start + b)
+        for a, b in ((30, 33), (33, 51), (51, 62), (62, 66), (66, 57), (57, 8))
+    ),
+    *((FACE.start + 27, FACE.start + b) for b in (21, 22, 39, 42)),
+)
+
+
+def _spanning_tree(indices: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
+    """Breadth first from the nose over the limbs between some keypoints, in their numbering."""
+    number = {int(keypoint): node for node, keypoint in enumerate(indices)}
+    near: dict[int, list[int]] = {node: [] for node in number.values()}
+    for a, b in (*_JOINS, *(limb for limbs in LIMBS.values() for limb in limbs)):
+        if a in number and b in number:
+            near[number[a]].append(number[b])
+            near[number[b]].append(number[a])
+    edges: list[tuple[int, int]] = []
+    reached = [NOSE]
+    for node in reached:  # grows while it is walked
+        new = [other for other in sorted(near[node]) if other not in reached]
+        edges += [(node, other) for other in new]
+        reached += new
+    return tuple(edges)
+
+
+def _graph_over(indices: NDArray[np.int64]) -> Graph:
+    """The graph over some keypoints, the nose first, with its names and mirror order."""
+    node = {int(keypoint): place for place, keypoint in enumerate(indices)}
+    return Graph(
+        nodes=tuple(KEYPOINT_NAMES[keypoint] for keypoint in indices),
+        edges=_spanning_tree(indices),
+        mirror=np.array([node[int(MIRRORED_KEYPOINT[keypoint])] for keypoint in indices]),
+        whole_body_index=indices,
+    )
+
+
+UPPER_BODY_AND_HANDS = _graph_over(
+    np.array([*WHOLE_BODY_INDEX[:7], *range(LEFT_HAND.start, RIGHT_HAND.stop)], dtype=np.int64)
+)
+"""49 nodes: the seven of the upper body and all 21 points of each hand."""
+
+WHOLE_BODY = _graph_over(np.arange(len(KEYPOINT_NAMES)))
+"""All 133 whole-body keypoints: no graph reduction."""
+
+GRAPHS: dict[str, Graph] = {
+    "reduced": REDUCED,
+    "upper_body_and_hands": UPPER_BODY_AND_HANDS,
+    "whole_body": WHOLE_BODY,
+}
+"""Graphs by the name that configurations carry."""
