@@ -74,6 +74,29 @@ def fill_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
     return values[at[left]] * (1 - part) + values[at[right]] * part
 
 
+def body_frame(points: Array) -> tuple[Array, float]:
+    """Where a clip's signer is, and how large.
+
+    Args:
+        points: (T, 49, 4), see `normalise`.
+
+    Returns:
+        The mean place of the nose (2,) and the median shoulder width, both in the points' unit.
+
+    Raises:
+        InputRejected: As `normalise`.
+    """
+    body = points[:, :3][(points[:, :3, 3] > 0).all(axis=1), :, :2].astype(np.float32)
+    if not len(body):
+        raise InputRejected(
+            "poses", "no frame shows the signer's nose and both shoulders", "film the signer's upper body"
+        )
+    scale = float(np.median(np.linalg.norm(body[:, 1] - body[:, 2], axis=-1)))
+    if scale <= 0:
+        raise InputRejected("poses", "the shoulders lie on one point", "film the signer from the front")
+    return body[:, 0].mean(axis=0), scale
+
+
 def normalise(points: Array) -> tuple[Array, Array]:
     """Centre on the nose, scale by the shoulders, fill what is missing.
 
@@ -92,11 +115,7 @@ def normalise(points: Array) -> tuple[Array, Array]:
     """
     confidence = points[..., 3]
     present = confidence > 0
-    body_known = present[:, :3].all(axis=1)
-    if not body_known.any():
-        raise InputRejected(
-            "poses", "no frame shows the signer's nose and both shoulders", "film the signer's upper body"
-        )
+    centre, scale = body_frame(points)
     xyz = np.nan_to_num(points[..., :3], nan=0.0).astype(np.float32)
     out = np.zeros_like(xyz)
     seen = present.astype(np.float32)
@@ -106,10 +125,6 @@ def normalise(points: Array) -> tuple[Array, Array]:
         else:
             # An elbow or wrist that never shows hangs from the joint before it.
             out[:, point, :2] = out[:, max(point - 2, 0), :2]
-    scale = float(np.median(np.linalg.norm(xyz[body_known, 1, :2] - xyz[body_known, 2, :2], axis=-1)))
-    if scale <= 0:
-        raise InputRejected("poses", "the shoulders lie on one point", "film the signer from the front")
-    centre = xyz[body_known, 0, :2].mean(axis=0)
     for hand, wrist in ((LEFT_HAND, LEFT_WRIST), (RIGHT_HAND, RIGHT_WRIST)):
         known = present[:, hand].all(axis=1)
         seen[:, hand] = known[:, None]
