@@ -14,11 +14,40 @@ Scores = NDArray[np.float64]
 SAM_SLR_WEIGHTS: dict[str, float] = {"joint": 1.0, "bone": 0.9, "joint_motion": 0.5, "bone_motion": 0.5}
 """SAM-SLR's weights of its four streams (its ensemble script for models trained on train only)."""
 
+SLR_SENTIMENT_WEIGHTS: dict[str, float] = {"joint": 1.0, "bone": 1.0, "joint_motion": 0.5, "bone_motion": 0.5}
+"""The weights behind Table 2 of the sentiment-enhanced SLR paper, which does not print them."""
+
 
 def log_softmax(scores: NDArray[np.floating]) -> Scores:
     """Natural-log softmax over the last axis, in float64."""
     shifted = scores.astype(np.float64) - scores.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def weighted_mean(logits: Mapping[str, NDArray[np.floating]], weights: Mapping[str, float]) -> Scores:
+    """The weighted sum of raw logits, divided by the sum of the weights (SAM-SLR's ensemble).
+
+    Args:
+        logits: Network name -> (..., C).
+        weights: Network name -> weight >= 0; networks without a weight are left out.
+
+    Raises:
+        UsageError: A weighted network has no logits, or the weights are not finite, negative or all zero.
+    """
+    missing = sorted(set(weights) - set(logits))
+    if missing:
+        raise UsageError(
+            "ensemble", f"has no scores of {', '.join(missing)}", f"there are: {', '.join(sorted(logits))}"
+        )
+    if not all(np.isfinite(weight) and weight >= 0 for weight in weights.values()):
+        raise UsageError(
+            "ensemble", "has a weight that is negative or no number", "give weights of 0 or more"
+        )
+    total = sum(weights.values())
+    if total <= 0:
+        raise UsageError("ensemble", "has no positive weight", "give at least one network a positive weight")
+    mean = sum(weight * logits[name].astype(np.float64) for name, weight in weights.items()) / total
+    return np.asarray(mean)
 
 
 def ensemble(
@@ -34,21 +63,17 @@ def ensemble(
         temperature: > 0; larger is less sure.
 
     Raises:
-        UsageError: A weighted network has no logits, or no weight is positive.
+        UsageError: As `weighted_mean`, or the temperature is not positive.
     """
-    missing = sorted(set(weights) - set(logits))
-    total = sum(weights.values())
-    if missing or total <= 0 or temperature <= 0:
-        problem = f"has no scores of {', '.join(missing)}" if missing else "has no positive weight"
-        raise UsageError("ensemble", problem, "give scores and a positive weight for each network")
-    mean = sum(weight * logits[name].astype(np.float64) for name, weight in weights.items()) / total
-    return log_softmax(np.asarray(mean) / temperature)
+    if not temperature > 0:
+        raise UsageError("ensemble", f"the temperature {temperature} is none", "give a number above 0")
+    return log_softmax(weighted_mean(logits, weights) / temperature)
 
 
 def fit_temperature(log_probabilities: Scores, labels: NDArray[np.int64]) -> float:
     """The temperature that minimises the negative log-likelihood (Guo et al. 2017).
 
-    The likelihood is unimodal in log-temperature, so a ternary search finds it.
+    The likelihood is unimodal in log-temperature, so a golden-section search finds it, between e^-4 and e^4.
 
     Args:
         log_probabilities: (N, C) at temperature 1 (or raw logits).
@@ -60,10 +85,16 @@ def fit_temperature(log_probabilities: Scores, labels: NDArray[np.int64]) -> flo
         return float(-np.take_along_axis(scaled, labels[:, None], axis=1).mean())
 
     low, high = -4.0, 4.0
-    for _ in range(80):
-        third = (high - low) / 3
-        if loss(low + third) < loss(high - third):
-            high -= third
+    golden = (5**0.5 - 1) / 2
+    left, right = high - golden * (high - low), low + golden * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    while high - low > 1e-7:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - golden * (high - low)
+            at_left = loss(left)
         else:
-            low += third
+            low, left, at_left = left, right, at_right
+            right = low + golden * (high - low)
+            at_right = loss(right)
     return float(np.exp((low + high) / 2))
