@@ -1,0 +1,223 @@
+"""SSTCN's heat-maps: where each of 33 keypoints is, as 24 x 24 pictures of the signer's square box.
+
+SAM-SLR takes them from a whole-body network (HRNet-W48, one map of 96 x 96 a keypoint at stride 4 of a
+384 x 384 picture) and halves them twice by 3 x 3 max-pooling. Here they are rendered from keypoints of
+any extractor (`keypoint_maps`), or made of the two 1-D distributions per keypoint that SimCC networks
+such as RTMPose and RTMW give (`simcc_maps`). A network must be used on maps of the kind it learnt from.
+
+Reference: Jiang et al., "Skeleton Aware Multi-modal Sign Language Recognition" (CVPR workshops 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.errors import UsageError
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX, body_frame
+
+Array = NDArray[np.float32]
+
+MOUTH = (71, 77, 85, 89)
+"""Whole-body keypoints of the mouth: both corners, upper and lower lip."""
+
+_HAND = (0, 2, 4, 5, 8, 9, 12, 13, 16, 17, 20)
+
+MAPS: NDArray[np.int64] = np.array(
+    [0, *MOUTH, *range(5, 11), *(91 + point for point in _HAND), *(112 + point for point in _HAND)]
+)
+"""(33,) whole-body keypoint of each map: nose, mouth, shoulders to wrists, left hand, right hand."""
+
+MIRROR: NDArray[np.int64] = np.array([0, 2, 1, 3, 4, 6, 5, 8, 7, 10, 9, *range(22, 33), *range(11, 22)])
+"""(33,) order of the maps after a left-right mirror."""
+
+SIZE = 24
+"""Cells of a map along each side."""
+
+SIGMA = 0.75
+"""Standard deviation of a keypoint's Gaussian in cells: the 3 of 96 pixels that HRNet learns from at
+384 x 288 (mmpose's COCO-WholeBody settings), at a quarter of their resolution."""
+
+POOL = 0.75
+"""Half the width of what a cell sees, in cells: two 3 x 3 max-pools of stride 2 see 7 x 7 pixels, which
+is 3 pixels to either side of the middle one, at 4 pixels a cell."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A square in the plane of the keypoints.
+
+    Attributes:
+        left: x of its left side.
+        top: y of its upper side.
+        side: Length of its sides, in the same unit.
+    """
+
+    left: float
+    top: float
+    side: float
+
+
+BODY_BOX = Box(-2.0, -1.0, 4.0)
+"""The signer's box in shoulder widths from the mean place of the nose: two to either side, one above,
+three below. Of the hand points of WLASL50-real's folds 1 to 4, 99.7 % lie in it."""
+
+
+def signer_box(points: Array) -> Box:
+    """The signer's square box, one for the whole clip, so that movement stays movement.
+
+    Args:
+        points: (T, 49, 4) or (T, 133, 4): x, y, z in one isotropic unit (pixels), confidence.
+
+    Returns:
+        `BODY_BOX` in the points' unit.
+
+    Raises:
+        InputRejected: No frame shows the nose and both shoulders.
+        UsageError: The points are neither 49 nor 133.
+    """
+    centre, width = body_frame(_upper_body(points))
+    return Box(
+        left=float(centre[0]) + BODY_BOX.left * width,
+        top=float(centre[1]) + BODY_BOX.top * width,
+        side=BODY_BOX.side * width,
+    )
+
+
+def missing_maps(keypoints: Iterable[int]) -> tuple[int, ...]:
+    """Which maps stay empty when only these keypoints are there.
+
+    Args:
+        keypoints: Whole-body indices of the keypoints that a dataset stores.
+
+    Returns:
+        Whole-body indices among `MAPS` that are not among them; of the 49 points of upper body and
+        hands, the four of the mouth.
+    """
+    there = set(keypoints)
+    return tuple(int(point) for point in MAPS if int(point) not in there)
+
+
+def keypoint_maps(points: Array, box: Box | None = None, size: int = SIZE) -> Array:
+    """Heat-maps rendered from keypoints.
+
+    Args:
+        points: (T, 49, 4) or (T, 133, 4): x, y, z in one isotropic unit (pixels), confidence 0..1.
+            Missing points have confidence 0 and any coordinates. Of 49 points there is no mouth:
+            its four maps are empty.
+        box: What the maps show; the signer's box by default.
+        size: Cells along each side.
+
+    Returns:
+        (T, 33, size, size) float32, rows from top to bottom. The peak is the confidence; a missing
+        keypoint's map is empty.
+
+    Raises:
+        InputRejected: No box is given, and no frame shows the nose and both shoulders.
+        UsageError: The points are neither 49 nor 133.
+    """
+    if box is None:
+        box = signer_box(points)
+    stored = _stored(points.shape[1])
+    at = np.array([int(np.flatnonzero(stored == p)[0]) if p in stored else -1 for p in MAPS])
+    chosen = points[:, at]
+    confidence = np.where(at >= 0, chosen[..., 3], 0)
+    return render(chosen[..., :2], confidence, box, size)
+
+
+def render(xy: Array, confidence: Array, box: Box, size: int = SIZE) -> Array:
+    """One Gaussian a keypoint, as max-pooling leaves it.
+
+    A cell shows the highest value of the Gaussian within `POOL` of its middle. The greatest value of
+    a product of two such curves is the product of their greatest values, so a map is an outer product.
+
+    Args:
+        xy: (..., 2) places in the box's unit; any value where the confidence is 0.
+        confidence: (...) peaks; clipped to 0..1, not a number counts as 0.
+        box: What the maps show.
+        size: Cells along each side.
+
+    Returns:
+        (..., size, size) float32.
+    """
+    peak = np.clip(np.nan_to_num(confidence, nan=0.0), 0, 1).astype(np.float32)
+    corner = np.array([box.left, box.top], np.float32)
+    place = (np.where(peak[..., None] > 0, xy, corner) - corner) * np.float32(size / box.side)
+    middle = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    away = np.maximum(np.abs(place[..., None] - middle) - np.float32(POOL), 0)
+    curve = np.exp(-(away**2) / np.float32(2 * SIGMA**2)).astype(np.float32)
+    along_x, along_y = curve[..., 0, :], curve[..., 1, :] * peak[..., None]
+    return along_y[..., :, None] * along_x[..., None, :]
+
+
+def simcc_maps(x: Array, y: Array, crops: Array, box: Box, size: int = SIZE) -> Array:
+    """Heat-maps made of a SimCC network's two 1-D distributions per keypoint.
+
+    The outer product of the two is the map that they stand for. As in SAM-SLR, a cell shows the
+    highest value near it. The peak is the smaller one of both distributions' peaks, the score that
+    mmpose gives such a keypoint.
+
+    Args:
+        x: (T, 133, bins) response along the width of what the network saw; below 0 counts as 0.
+        y: (T, 133, bins) response along its height.
+        crops: (T, 4) left, top, width and height of what the network saw, in the box's unit.
+        box: What the maps show.
+        size: Cells along each side.
+
+    Returns:
+        (T, 33, size, size) float32, empty outside of the crops.
+
+    Raises:
+        UsageError: Shapes do not belong together, or a crop has no size.
+    """
+    if x.ndim != 3 or y.ndim != 3 or x.shape[:2] != y.shape[:2] or x.shape[1] <= MAPS.max():
+        raise UsageError("SimCC", f"shapes {x.shape} and {y.shape} are not (T, 133, bins)", "give both whole")
+    if crops.shape != (len(x), 4) or not (crops[:, 2:] > 0).all():
+        raise UsageError(
+            "SimCC", "crops are not (T, 4) with width and height above 0", "give one for each frame"
+        )
+    along_x = _see_cells(x[:, MAPS], crops[:, 0], crops[:, 2], box.left, box.side, size)
+    along_y = _see_cells(y[:, MAPS], crops[:, 1], crops[:, 3], box.top, box.side, size)
+    highest = [np.clip(response[:, MAPS].max(axis=-1), 0, None) for response in (x, y)]
+    score = np.clip(np.minimum(*highest), 0, 1)
+    product = np.where(score > 0, highest[0] * highest[1], 1)
+    scale = (score / product).astype(np.float32)
+    return along_y[..., :, None] * along_x[..., None, :] * scale[..., None, None]
+
+
+def mirror_maps(maps: Array) -> Array:
+    """The maps of the mirrored signer: left and right change places.
+
+    Args:
+        maps: (..., 33, size, size).
+    """
+    return maps[..., MIRROR, :, ::-1]
+
+
+def _see_cells(response: Array, start: Array, extent: Array, corner: float, side: float, size: int) -> Array:
+    """(T, 33, bins) over a stretch of each frame's own to (T, 33, size) over the box."""
+    frames, maps, bins = response.shape
+    seen = np.zeros((frames, maps, size), np.float32)
+    middle = corner + (np.arange(size) + 0.5) * side / size
+    for frame in range(frames):
+        place = start[frame] + (np.arange(bins) + 0.5) * extent[frame] / bins
+        # At least the nearest bin is seen, however coarse the bins are.
+        reach = max(POOL * side / size, extent[frame] / bins / 2)
+        near = np.abs(place - middle[:, None]) <= reach
+        seen[frame] = np.where(near, np.maximum(response[frame, :, None], 0), 0).max(axis=-1)
+    return seen
+
+
+def _stored(keypoints: int) -> NDArray[np.int64]:
+    if keypoints == len(WHOLE_BODY_INDEX):
+        return WHOLE_BODY_INDEX
+    if keypoints == 133:
+        return np.arange(133)
+    raise UsageError("keypoints", f"there are {keypoints} of them", "give 49 or 133")
+
+
+def _upper_body(points: Array) -> Array:
+    return points if _stored(points.shape[1]) is WHOLE_BODY_INDEX else points[:, WHOLE_BODY_INDEX]
