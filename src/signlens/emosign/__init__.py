@@ -1,0 +1,1 @@
+"""EmoSign: emotion in signing. Annotations, agreement, tasks, predictions, scoring, baselines."""

@@ -1,0 +1,803 @@
+"""EmoSign's labels: the released file, several raters, and the videos of ASLLRP that belong to them.
+
+Source: Chua et al., "EmoSign: A Multimodal Dataset for Understanding Emotions in American Sign
+Language", arXiv 2505.17090. The labels are the authors' and the annotators'; the videos and captions
+come from ASLLRP, which grants access itself. Nothing of either ships with SignLens.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from signlens.emosign.table import Faults, Row, listed, read_table, whole_number
+from signlens.errors import InputRejected, PartMissing, UsageError, require_extra
+from signlens.files import file_sha256, whole_file
+
+EMOTIONS = (
+    "joy",
+    "excited",
+    "surprise_pos",
+    "surprise_neg",
+    "worry",
+    "sadness",
+    "fear",
+    "disgust",
+    "frustration",
+    "anger",
+)
+REASONS = ("Reasoning_1", "Reasoning_2", "Reasoning_3")
+SENTIMENTS = tuple(range(-3, 4))
+INTENSITIES = (0, 1, 2, 3)
+RELEASED_COLUMNS = ("video_name", "Sentiment", *EMOTIONS, *REASONS)
+OWN_COLUMNS = ("utterance", "signer", "video", "caption", "cue_intervals", "made_up")
+
+REPOSITORY = "catfang/emosign"
+RELEASED_FILE = "emosign_dataset.csv"
+
+LABELS_FILE = "emosign.csv"
+FACTS_FILE = "emosign.json"
+FORMAT = 1
+
+_VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
+
+
+@dataclass(frozen=True)
+class EmoSignClip:
+    """One utterance with its labels.
+
+    Attributes:
+        video_name: Its name, unique.
+        utterance: ASLLRP's number of the utterance: the trailing number of the name; empty without one.
+        signer: Who signs, in lower case, the same over all recordings of one person; empty if unknown.
+        sentiment: -3 (most negative) to +3 (most positive).
+        emotions: The ten of `EMOTIONS`, in that order: 0 (absent) to 3, however the file stored them.
+        cues: What the annotators wrote they had seen.
+        video: The recording on this machine; None where it is missing.
+        caption: ASLLRP's English translation; None where it is missing.
+        cue_intervals: Begin and end, in seconds, of what carries the emotion, where that was annotated.
+    """
+
+    video_name: str
+    utterance: str
+    signer: str
+    sentiment: int
+    emotions: Mapping[str, int]
+    cues: tuple[str, ...] = ()
+    video: Path | None = None
+    caption: str | None = None
+    cue_intervals: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class EmoSign:
+    """A file of labels, read.
+
+    Attributes:
+        clips: In the order of the file.
+        source: The file's name.
+        sha256: Of the file's bytes.
+        intensity_base: How the file stored "absent": 0 or 1.
+        notes: What a reader of results should know: rows left out, columns that are never absent.
+        made_up: The file says of itself that it is made up.
+    """
+
+    clips: tuple[EmoSignClip, ...]
+    source: str
+    sha256: str
+    intensity_base: int
+    notes: tuple[str, ...] = ()
+    made_up: bool = False
+
+    @property
+    def identity(self) -> str:
+        """First digits of a hash over the names and labels."""
+        lines = [f"{c.video_name}\t{c.sentiment}\t{[c.emotions[e] for e in EMOTIONS]}" for c in self.clips]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    @property
+    def missing_videos(self) -> tuple[str, ...]:
+        """Names of the clips without a recording on this machine."""
+        return tuple(c.video_name for c in self.clips if c.video is None)
+
+    @property
+    def missing_captions(self) -> tuple[str, ...]:
+        """Names of the clips without a caption."""
+        return tuple(c.video_name for c in self.clips if c.caption is None)
+
+    @property
+    def signers(self) -> dict[str, int]:
+        """How many clips each signer has; the empty name stands for unknown."""
+        return dict(Counter(c.signer for c in self.clips).most_common())
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What one annotator said of one clip.
+
+    Attributes:
+        video_name: The clip.
+        annotator: Who rated.
+        sentiment: -3 to +3; None where it was skipped.
+        emotions: The ten, 0 to 3; None where skipped.
+        confidence: 0 to 100 as the annotator gave it; None if not given.
+        cue: What the annotator wrote.
+    """
+
+    video_name: str
+    annotator: str
+    sentiment: int | None
+    emotions: Mapping[str, int | None]
+    confidence: float | None = None
+    cue: str = ""
+
+
+def utterance_of(name: str) -> str:
+    """The trailing number of a name, ``1014088`` of ``Cory_2013-6-25_sc0106_1014088``; else empty."""
+    found = re.search(r"(\d+)$", name.strip())
+    return found.group(1) if found else ""
+
+
+def signer_of(name: str) -> str:
+    """The first word of letters in a name, in lower case.
+
+    It is the person's name in both ways that ASLLRP names its recordings (``Rachel_2012-02-14_...``,
+    ``10-Ben-Conclusion_...``), so that two recordings of one person are one signer.
+    """
+    found = re.search(r"[^\W\d_]+", name)
+    return found.group(0).casefold() if found else ""
+
+
+def detect_intensity_base(values: Iterable[int], source: str | Path = "intensities") -> int:
+    """Whether intensities are stored as 0..3 (0) or as 1..4 (1).
+
+    A 0 proves the one, a 4 the other. With neither, nothing is proved, and with both the file is
+    on no scale.
+
+    Args:
+        values: All intensities of the file.
+        source: What the message names.
+
+    Raises:
+        InputRejected: The values prove neither or both.
+    """
+    held = set(values)
+    if {0, 4} <= held:
+        raise InputRejected(
+            source,
+            "holds intensities of 0 and of 4, so they are neither 0..3 nor 1..4",
+            "say which is meant with --intensity-base; rows outside of it are then named",
+        )
+    if 0 in held:
+        return 0
+    if 4 in held:
+        return 1
+    raise InputRejected(
+        source,
+        "holds no intensity of 0 and none of 4, so 0..3 and 1..4 cannot be told apart",
+        "say which it is with --intensity-base 0 or 1",
+    )
+
+
+def load_emosign(
+    path: Path,
+    *,
+    videos: Path | None = None,
+    captions: Path | None = None,
+    signers: Path | None = None,
+    intensity_base: int | None = None,
+    skip_bad_rows: bool = False,
+) -> EmoSign:
+    """Read EmoSign's labels, and join what else there is.
+
+    Args:
+        path: The released CSV file, or a folder that `import_emosign` made.
+        videos: Folder of ASLLRP's utterance videos, joined by the trailing number of the file's name
+            (or of its folder's name).
+        captions: CSV file with ``caption`` and ``video_name`` or ``utterance``.
+        signers: CSV file with ``video_name`` and ``signer``, for names that do not say who signs.
+        intensity_base: How "absent" is stored, 0 or 1; found out by default.
+        skip_bad_rows: Leave bad rows out, and say so in the notes, instead of refusing the file.
+
+    Raises:
+        InputRejected: The file cannot be read, or rows of it are bad: every one is named by line.
+    """
+    if intensity_base not in (None, 0, 1):
+        raise UsageError("--intensity-base", f"{intensity_base} is not a way to store it", "give 0 or 1")
+    if path.is_dir():
+        facts = _read_facts(path)
+        path, intensity_base = path / LABELS_FILE, 0
+        data = _read_labels(path, intensity_base, skip_bad_rows)
+        data = replace(
+            data,
+            source=str(facts.get("source", path.name)),
+            intensity_base=int(facts.get("intensity_base", 0)),
+            notes=tuple(str(note) for note in facts.get("notes", ())) + data.notes,
+        )
+    else:
+        data = _read_labels(path, intensity_base, skip_bad_rows)
+    return _joined(data, {"videos": videos, "captions": captions, "signers": signers})
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
+    path = folder / FACTS_FILE
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputRejected(
+            folder, f"holds no readable {FACTS_FILE}", "make it with: signlens dataset import emosign"
+        ) from None
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise InputRejected(path, "is of another format", "make the folder anew with this version")
+    return facts
+
+
+def _read_labels(path: Path, intensity_base: int | None, skip_bad_rows: bool) -> EmoSign:
+    table = read_table(path, RELEASED_COLUMNS)
+    faults = Faults(path)
+    stored: dict[int, dict[str, int]] = {}
+    names: dict[str, int] = {}
+    for row in table.rows:
+        problem = _name_problem(row, names)
+        if problem:
+            faults.add(row.line, problem)
+        stored[row.line] = _intensities(row, faults)
+    if not table.rows:
+        raise InputRejected(path, "holds no rows", "give the file with the labels")
+    base = intensity_base
+    if base is None:
+        base = detect_intensity_base((v for row in stored.values() for v in row.values()), path)
+    clips = []
+    for row in table.rows:
+        clip = _clip(row, stored[row.line], base, path.parent, faults)
+        if row.line not in faults.found and clip is not None:
+            clips.append(clip)
+    notes = []
+    if faults.found and skip_bad_rows:
+        if not clips:
+            raise InputRejected(path, "has no good row: " + listed(faults.texts()), "correct them")
+        notes.append(f"{len(faults.found)} bad rows left out: {listed(faults.texts())}")
+    else:
+        faults.raise_if_any("correct these lines, or leave them out with --skip-bad-rows")
+    never = [e for e in EMOTIONS if all(clip.emotions[e] > 0 for clip in clips)]
+    if never:
+        notes.append(f"never absent: {', '.join(never)}; are these columns stored on another scale?")
+    unknown = [c for c in table.columns if c not in RELEASED_COLUMNS and c not in OWN_COLUMNS]
+    if unknown:
+        notes.append(f"columns not known and not read: {', '.join(unknown)}")
+    doubled = [u for u, count in Counter(c.utterance for c in clips).items() if count > 1 and u]
+    if doubled:
+        notes.append(f"utterances that stand in several rows: {', '.join(doubled)}")
+    made_up = any(row.cells.get("made_up", "").casefold() in ("yes", "true", "1") for row in table.rows)
+    return EmoSign(tuple(clips), path.name, file_sha256(path), base, tuple(notes), made_up)
+
+
+def _name_problem(row: Row, names: dict[str, int]) -> str:
+    name = row.cells["video_name"]
+    if not name:
+        return "video_name is empty"
+    if name in names:
+        return f"{name} stands already in line {names[name]}"
+    names[name] = row.line
+    return ""
+
+
+def _intensities(row: Row, faults: Faults) -> dict[str, int]:
+    """The stored intensities that are whole numbers of 0..4; others are faults."""
+    good = {}
+    for emotion in EMOTIONS:
+        value = whole_number(row.cells[emotion])
+        if value is None or not 0 <= value <= 4:
+            faults.add(row.line, f"{emotion} is {row.cells[emotion]!r}, not an intensity of 0..3 or 1..4")
+        else:
+            good[emotion] = value
+    return good
+
+
+def _clip(row: Row, stored: Mapping[str, int], base: int, folder: Path, faults: Faults) -> EmoSignClip | None:
+    name = row.cells["video_name"]
+    sentiment = whole_number(row.cells["Sentiment"])
+    if sentiment is None or sentiment not in SENTIMENTS:
+        faults.add(row.line, f"Sentiment is {row.cells['Sentiment']!r}, not a whole number of -3..3")
+        return None
+    for emotion, value in stored.items():
+        if not base <= value <= base + 3:
+            faults.add(row.line, f"{emotion} is {value}, where intensities are {base}..{base + 3}")
+    if len(stored) < len(EMOTIONS):
+        return None
+    try:
+        intervals = parse_intervals(row.cells.get("cue_intervals", ""))
+    except ValueError as error:
+        faults.add(row.line, f"cue_intervals: {error}")
+        return None
+    video = row.cells.get("video", "")
+    found = folder / video if video else None
+    return EmoSignClip(
+        name,
+        row.cells.get("utterance", "") or utterance_of(name),
+        (row.cells.get("signer", "") or signer_of(name)).casefold(),
+        sentiment,
+        {emotion: stored[emotion] - base for emotion in EMOTIONS},
+        tuple(text for text in (row.cells[r] for r in REASONS) if text and text.casefold() != "nan"),
+        found if found is not None and found.is_file() else None,
+        row.cells.get("caption") or None,
+        intervals,
+    )
+
+
+def parse_intervals(text: str) -> tuple[tuple[float, float], ...]:
+    """Intervals in seconds out of ``0.40-1.20;2-2.5``; ``none`` and blanks are no interval.
+
+    Raises:
+        ValueError: It says what is wrong, in words for the reader of a file.
+    """
+    intervals = []
+    if text.strip().casefold() == "none":
+        return ()
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)", part)
+        if not found:
+            raise ValueError(f"{part!r} is not BEGIN-END in seconds")
+        intervals.append((float(found.group(1)), float(found.group(2))))
+    return checked_intervals(intervals)
+
+
+def checked_intervals(intervals: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """The intervals in order of time.
+
+    Raises:
+        ValueError: One is not finite, begins before 0, or does not end after its begin.
+    """
+    checked = []
+    for begin, end in intervals:
+        if not 0 <= begin < end < 1e6:
+            raise ValueError(f"{begin}-{end} does not end after it begins")
+        checked.append((float(begin), float(end)))
+    return tuple(sorted(checked))
+
+
+def _format_intervals(intervals: Iterable[tuple[float, float]]) -> str:
+    return ";".join(f"{begin:.3f}-{end:.3f}" for begin, end in intervals)
+
+
+def _join_signers(clips: Sequence[EmoSignClip], path: Path) -> tuple[EmoSignClip, ...]:
+    table = read_table(path, ("video_name", "signer"))
+    given = {row.cells["video_name"]: row.cells["signer"].casefold() for row in table.rows}
+    known = {clip.video_name for clip in clips}
+    strange = sorted(set(given) - known)
+    if strange:
+        raise InputRejected(path, f"names clips that the labels lack: {listed(strange)}", "correct the names")
+    return tuple(replace(clip, signer=given.get(clip.video_name, clip.signer)) for clip in clips)
+
+
+def _join_videos(clips: Sequence[EmoSignClip], folder: Path) -> tuple[EmoSignClip, ...]:
+    if not folder.is_dir():
+        raise InputRejected(folder, "is not a folder", "give the folder of the utterance videos")
+    wanted = {clip.utterance for clip in clips if clip.utterance}
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.casefold() in _VIDEO_ENDINGS and path.is_file():
+            number = utterance_of(path.stem)
+            if number not in wanted and path.parent != folder:
+                number = utterance_of(path.parent.name)
+            if number in wanted:
+                found.setdefault(number, []).append(path)
+    several = {number: paths for number, paths in found.items() if len(paths) > 1}
+    if several:
+        shown = [f"{number}: {', '.join(p.name for p in paths)}" for number, paths in several.items()]
+        raise InputRejected(
+            folder, f"holds several videos of one utterance ({listed(shown)})", "leave one view of each"
+        )
+    if not found:
+        raise InputRejected(
+            folder,
+            "holds no video whose name ends in the number of an utterance",
+            f"the first one looked for is {next((c.utterance for c in clips if c.utterance), 'none')}",
+        )
+    return tuple(
+        replace(clip, video=found[clip.utterance][0]) if clip.utterance in found else clip for clip in clips
+    )
+
+
+def _join_captions(clips: Sequence[EmoSignClip], path: Path) -> tuple[EmoSignClip, ...]:
+    table = read_table(path, ("caption",))
+    key = next((c for c in ("video_name", "utterance") if c in table.columns), None)
+    if key is None:
+        raise InputRejected(path, "has neither video_name nor utterance", "add the column to join by")
+    given = {row.cells[key]: row.cells["caption"] for row in table.rows if row.cells["caption"]}
+    joined = tuple(
+        replace(clip, caption=given.get(clip.video_name if key == "video_name" else clip.utterance))
+        for clip in clips
+    )
+    if all(clip.caption is None for clip in joined):
+        raise InputRejected(path, f"has no caption for any of the clips (joined by {key})", "check its keys")
+    return joined
+
+
+# ---- several raters ----------------------------------------------------------------------------
+
+
+def read_ratings(paths: Sequence[Path], intensity_base: int | None = None) -> list[Rating]:
+    """Read what each annotator said.
+
+    One file for all or one for each: ``video_name``, ``Sentiment`` and the ten emotions, with
+    ``annotator`` (else the file's name is taken), ``confidence`` (0 to 100) and ``Reasoning``. A blank
+    cell is a label that was skipped; a row of blanks, or one with ``skipped`` set, is a skipped clip.
+
+    Args:
+        paths: The files. All store "absent" the same way.
+        intensity_base: How "absent" is stored, 0 or 1; found out by default.
+
+    Raises:
+        InputRejected: A file cannot be read, or has bad rows: every one is named by line.
+    """
+    if not paths:
+        raise UsageError("--raters", "no file was given", "give one file for each annotator, or one for all")
+    parsed: list[tuple[Path, Faults, list[tuple[Row, str, dict[str, int | None]]]]] = []
+    seen: set[tuple[str, str]] = set()
+    for path in paths:
+        table = read_table(path, ("video_name", "Sentiment", *EMOTIONS))
+        faults = Faults(path)
+        rows = []
+        for row in table.rows:
+            annotator = row.cells.get("annotator", "") or path.stem
+            name = row.cells["video_name"]
+            if not name:
+                faults.add(row.line, "video_name is empty")
+            elif (name, annotator) in seen:
+                faults.add(row.line, f"{annotator} has rated {name} already")
+            seen.add((name, annotator))
+            filled = {e: row.cells[e] for e in EMOTIONS if row.cells[e]}
+            good = _intensities(Row(row.line, {**dict.fromkeys(EMOTIONS, "0"), **filled}), faults)
+            rows.append((row, annotator, {e: good.get(e) if e in filled else None for e in EMOTIONS}))
+        parsed.append((path, faults, rows))
+    base = intensity_base
+    if base is None:
+        values = [v for _, _, rows in parsed for _, _, r in rows for v in r.values() if v is not None]
+        base = detect_intensity_base(values, ", ".join(p.name for p in paths))
+    ratings = []
+    for _, faults, rows in parsed:
+        ratings += [
+            rating
+            for row, annotator, stored in rows
+            if (rating := _rating(row, annotator, stored, base, faults)) is not None
+        ]
+        faults.raise_if_any()
+    return ratings
+
+
+def _rating(
+    row: Row, annotator: str, stored: Mapping[str, int | None], base: int, faults: Faults
+) -> Rating | None:
+    skipped = row.cells.get("skipped", "").casefold() in ("1", "yes", "true")
+    text = row.cells["Sentiment"]
+    sentiment = whole_number(text) if text else None
+    if text and sentiment not in SENTIMENTS:
+        faults.add(row.line, f"Sentiment is {text!r}, not a whole number of -3..3")
+    for emotion, value in stored.items():
+        if value is not None and not base <= value <= base + 3:
+            faults.add(row.line, f"{emotion} is {value}, where intensities are {base}..{base + 3}")
+    confidence = None
+    if row.cells.get("confidence"):
+        try:
+            confidence = float(row.cells["confidence"])
+        except ValueError:
+            confidence = -1.0
+        if not 0 <= confidence <= 100:
+            faults.add(row.line, f"confidence is {row.cells['confidence']!r}, not a number of 0..100")
+    if skipped:
+        stored, sentiment = dict.fromkeys(EMOTIONS), None
+    if row.line in faults.found:
+        return None
+    return Rating(
+        row.cells["video_name"],
+        annotator,
+        sentiment,
+        {e: None if v is None else v - base for e, v in stored.items()},
+        confidence,
+        row.cells.get("Reasoning", ""),
+    )
+
+
+def majority(votes: Sequence[tuple[int, float | None]]) -> tuple[int, bool]:
+    """The value that most annotators gave; a tie goes to the more confident one (EmoSign's rule).
+
+    When confidence does not settle it either, the value closest to the mean of all votes is taken,
+    and of two as close, the smaller in size.
+
+    Args:
+        votes: Value and confidence (None: not given) of every annotator; not empty.
+
+    Returns:
+        The value, and whether confidence left it undecided.
+    """
+    counts = Counter(value for value, _ in votes)
+    most = max(counts.values())
+    tied = sorted(value for value, count in counts.items() if count == most)
+    if len(tied) == 1:
+        return tied[0], False
+    confidence = {value: max(-1.0 if c is None else c for v, c in votes if v == value) for value in tied}
+    best = [value for value in tied if confidence[value] == max(confidence.values())]
+    if len(best) == 1:
+        return best[0], False
+    mean = sum(value for value, _ in votes) / len(votes)
+    return min(best, key=lambda value: (abs(value - mean), abs(value), value)), True
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Labels out of several annotators' ratings.
+
+    Attributes:
+        clips: One for each clip that has every label, in the order in which the ratings name them.
+        left_out: Clips that lack a label because every annotator skipped it.
+        undecided: How many labels neither majority nor confidence settled.
+    """
+
+    clips: tuple[EmoSignClip, ...]
+    left_out: tuple[str, ...]
+    undecided: int
+
+
+def aggregate(ratings: Sequence[Rating]) -> Aggregate:
+    """Merge ratings label by label: majority, ties to the more confident annotator."""
+    by_clip: dict[str, list[Rating]] = {}
+    for rating in ratings:
+        by_clip.setdefault(rating.video_name, []).append(rating)
+    clips, left_out, undecided = [], [], 0
+    for name, given in by_clip.items():
+        labels: dict[str, int] = {}
+        for label in ("sentiment", *EMOTIONS):
+            values = [(r.sentiment if label == "sentiment" else r.emotions[label], r) for r in given]
+            votes = [(value, r.confidence) for value, r in values if value is not None]
+            if votes:
+                labels[label], unsure = majority(votes)
+                undecided += unsure
+        if len(labels) < 1 + len(EMOTIONS):
+            left_out.append(name)
+            continue
+        sentiment = labels.pop("sentiment")
+        cues = tuple(r.cue for r in given if r.cue)
+        clips.append(EmoSignClip(name, utterance_of(name), signer_of(name), sentiment, labels, cues))
+    return Aggregate(tuple(clips), tuple(left_out), undecided)
+
+
+# ---- the released file from the Hugging Face Hub ------------------------------------------------
+
+
+def download_labels(
+    revision: str,
+    folder: Path,
+    *,
+    sha256: str | None = None,
+    repository: str = REPOSITORY,
+    endpoint: str | None = None,
+) -> Path:
+    """Fetch the released file at one commit of its repository.
+
+    The bytes are checked against the hash under which the repository keeps them at that commit (git's
+    blob hash, or SHA-256 for large files), and against `sha256` where it is given.
+
+    Args:
+        revision: The full hash of the commit, 40 hexadecimal digits: a branch may change.
+        folder: Where the file goes.
+        sha256: What the file's SHA-256 must be.
+        repository: Owner and name on the Hub.
+        endpoint: Another server that speaks the Hub's protocol.
+
+    Raises:
+        UsageError: The revision is not a commit's full hash.
+        PartMissing: `huggingface_hub` is not installed, or the server cannot be reached.
+        InputRejected: There is no such file, or its bytes are not what they should be.
+    """
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise UsageError(
+            "--revision", f"{revision!r} is not a commit's full hash", "copy the 40 digits from its history"
+        )
+    try:
+        import huggingface_hub
+        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
+    except ImportError as error:
+        raise require_extra("hub", error.name or "huggingface_hub") from None
+    address = huggingface_hub.hf_hub_url(
+        repository, RELEASED_FILE, repo_type="dataset", revision=revision, endpoint=endpoint
+    )
+    try:
+        metadata = huggingface_hub.get_hf_file_metadata(address, endpoint=endpoint)
+        fetched = huggingface_hub.hf_hub_download(
+            repository,
+            RELEASED_FILE,
+            repo_type="dataset",
+            revision=revision,
+            endpoint=endpoint,
+            local_dir=folder,
+        )
+    except (EntryNotFoundError, RepositoryNotFoundError):
+        raise InputRejected(
+            address, "is not there", "check the revision, or give a local copy of the file"
+        ) from None
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise PartMissing(
+            address, f"cannot be fetched ({error})", "check the connection, or give a local copy of the file"
+        ) from None
+    path = Path(fetched)
+    kept_under = (metadata.etag or "").strip('"')
+    content = path.read_bytes()
+    own = hashlib.sha256(content).hexdigest()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    if kept_under not in (own, blob):
+        path.unlink()
+        raise InputRejected(address, "arrived with other bytes than the repository keeps", "fetch it again")
+    if sha256 is not None and own != sha256.casefold():
+        path.unlink()
+        raise InputRejected(
+            address, f"has SHA-256 {own}, not {sha256}", "check the revision; the file was removed"
+        )
+    return path
+
+
+# ---- the imported folder ------------------------------------------------------------------------
+
+
+def import_emosign(
+    out: Path,
+    labels: Path | None = None,
+    *,
+    revision: str | None = None,
+    sha256: str | None = None,
+    endpoint: str | None = None,
+    raters: Sequence[Path] = (),
+    videos: Path | None = None,
+    captions: Path | None = None,
+    signers: Path | None = None,
+    rule: str | None = None,
+    intensity_base: int | None = None,
+    skip_bad_rows: bool = False,
+) -> dict[str, Any]:
+    """Make a folder of EmoSign's labels with everything that belongs to them.
+
+    It holds ``emosign.csv`` (the released columns, intensities as 0..3, and utterance, signer, video,
+    caption) and ``emosign.json`` (where they came from, counts, what is missing, and the rule that
+    parts single from multiple expressions). Videos are named, not copied.
+
+    Args:
+        out: The folder; made if missing.
+        labels: A local copy of the released file.
+        revision: Fetch the file at this commit instead.
+        sha256: What the file's SHA-256 must be.
+        endpoint: Another server that speaks the Hub's protocol.
+        raters: Files of single annotators. Without `labels` and `revision` the labels are made of
+            them; with either, how many labels differ is counted.
+        videos: See `load_emosign`.
+        captions: See `load_emosign`.
+        signers: See `load_emosign`.
+        rule: See `signlens.emosign.tasks.partition`.
+        intensity_base: See `load_emosign`; it holds for the raters' files as well.
+        skip_bad_rows: See `load_emosign`.
+
+    Returns:
+        What ``emosign.json`` holds.
+
+    Raises:
+        UsageError: There is nothing to import, or two sources at once.
+        InputRejected: See `load_emosign` and `read_ratings`.
+        PartMissing: See `download_labels`.
+    """
+    from signlens.emosign.tasks import DEFAULT_RULE, partition
+
+    if labels is not None and revision is not None:
+        raise UsageError("--revision", "a local file was given as well", "give one of the two")
+    if labels is None and revision is None and not raters:
+        raise UsageError(
+            "emosign", "there is nothing to import", "give the CSV file, --revision, or files with --raters"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    if revision is not None:
+        labels = download_labels(revision, out / "released", sha256=sha256, endpoint=endpoint)
+    elif labels is not None and sha256 is not None and labels.is_file():
+        own = file_sha256(labels)
+        if own != sha256.casefold():
+            raise InputRejected(labels, f"has SHA-256 {own}, not {sha256}", "get the file again")
+    joins = {"videos": videos, "captions": captions, "signers": signers}
+    merged = aggregate(read_ratings(raters, intensity_base)) if raters else None
+    if labels is not None:
+        data = load_emosign(labels, intensity_base=intensity_base, skip_bad_rows=skip_bad_rows, **joins)
+    else:
+        assert merged is not None
+        data = _joined(_of_raters(merged, raters), joins)
+    parts = partition(data.clips, rule or DEFAULT_RULE)
+    facts: dict[str, Any] = {
+        "format": FORMAT,
+        "name": "EmoSign",
+        "made_up": data.made_up,
+        "source": data.source,
+        "sha256": data.sha256,
+        "repository": REPOSITORY if revision is not None else None,
+        "revision": revision,
+        "identity": data.identity,
+        "intensity_base": data.intensity_base,
+        "clips": len(data.clips),
+        "signers": data.signers,
+        "expressions": parts.as_json(),
+        "missing_videos": list(data.missing_videos),
+        "missing_captions": list(data.missing_captions),
+        "raters": _raters_json(merged, data) if merged is not None else None,
+        "notes": list(data.notes),
+    }
+    _write_labels(out / LABELS_FILE, data)
+    with whole_file(out / FACTS_FILE) as path:
+        path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return facts
+
+
+def _of_raters(merged: Aggregate, paths: Sequence[Path]) -> EmoSign:
+    if not merged.clips:
+        raise InputRejected(paths[0], "leaves no clip with all labels", "did the annotators skip them all?")
+    notes = []
+    if merged.left_out:
+        notes.append(f"left out, since every annotator skipped a label: {listed(merged.left_out)}")
+    if merged.undecided:
+        notes.append(f"{merged.undecided} labels settled by neither majority nor confidence")
+    digest = hashlib.sha256("".join(file_sha256(p) for p in paths).encode()).hexdigest()
+    return EmoSign(merged.clips, ", ".join(p.name for p in paths), digest, 0, tuple(notes))
+
+
+def _joined(data: EmoSign, joins: Mapping[str, Path | None]) -> EmoSign:
+    clips = data.clips
+    if joins["signers"] is not None:
+        clips = _join_signers(clips, joins["signers"])
+    if joins["videos"] is not None:
+        clips = _join_videos(clips, joins["videos"])
+    if joins["captions"] is not None:
+        clips = _join_captions(clips, joins["captions"])
+    return replace(data, clips=clips)
+
+
+def _raters_json(merged: Aggregate, data: EmoSign) -> dict[str, Any]:
+    labels = {clip.video_name: clip for clip in merged.clips}
+    differ = compared = 0
+    for clip in data.clips:
+        other = labels.get(clip.video_name)
+        if other is not None:
+            pairs = [(clip.sentiment, other.sentiment)]
+            pairs += [(clip.emotions[e], other.emotions[e]) for e in EMOTIONS]
+            compared += len(pairs)
+            differ += sum(a != b for a, b in pairs)
+    return {
+        "clips": len(merged.clips),
+        "left_out": list(merged.left_out),
+        "undecided_labels": merged.undecided,
+        "labels_compared": compared,
+        "labels_that_differ": differ,
+    }
+
+
+def _write_labels(path: Path, data: EmoSign) -> None:
+    columns = (*RELEASED_COLUMNS, *OWN_COLUMNS)
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        for clip in data.clips:
+            # More annotators than the file has columns for: the rest goes into the last one.
+            cues = [*clip.cues[:2], " ".join(clip.cues[2:])] if len(clip.cues) > 3 else list(clip.cues)
+            writer.writerow(
+                {
+                    "video_name": clip.video_name,
+                    "Sentiment": clip.sentiment,
+                    **{e: clip.emotions[e] for e in EMOTIONS},
+                    **dict(zip(REASONS, cues, strict=False)),
+                    "utterance": clip.utterance,
+                    "signer": clip.signer,
+                    "video": clip.video.resolve() if clip.video else "",
+                    "caption": clip.caption or "",
+                    "cue_intervals": _format_intervals(clip.cue_intervals),
+                    "made_up": "yes" if data.made_up else "",
+                }
+            )
