@@ -1,20 +1,293 @@
-"""The verb `evaluate`: accuracies with intervals."""
+"""The verb `evaluate`: a run's tables, or any system's scores; accuracies with intervals."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
-from signlens.cli.shared import AsJson, RunFolder, app, errors_to_exit_codes, print_json
+from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json
+from signlens.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from signlens.evaluation.command import Comparison, Details, Evaluation
+    from signlens.evaluation.metrics import Interval
+
+By = Annotated[
+    str, typer.Option("--by", help="What the bootstrap draws: clip, or signer with all of their clips.")
+]
+Draws = Annotated[int, typer.Option("--draws", help="Number of bootstrap resamples.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of the resamples, and of random folds.")]
+
+_SHOWN = 10  # rows of a table for people; --json has them all
 
 
 @app.command()
-def evaluate(run: RunFolder, as_json: AsJson = False) -> None:
-    """Print a run's accuracies with their intervals, its calibration, and how it meets unknown signs."""
+def evaluate(
+    run: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run that `train` made.")
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option("--scores", help="Scores of any system instead of a run (.npz).")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            help="The ensemble: joint=1,bone=0.9,...; sam-slr; learned; chosen. "
+            "SAM-SLR's by default where its streams are.",
+        ),
+    ] = None,
+    pair: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--compare",
+            help="Two systems, paired: FILE.npz, FILE.npz:STREAM, or streams and weightings of --scores.",
+        ),
+    ] = None,
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare on the clips that both have, where one has more.")
+    ] = False,
+    by: By = "clip",
+    fit_on: Annotated[
+        Path | None,
+        typer.Option("--fit-on", help="Scores of validation clips to learn weights on; else cross-fitted."),
+    ] = None,
+    cross_fit: Annotated[
+        str | None, typer.Option("--cross-fit", help="Folds for learning weights: fold, signer or clip.")
+    ] = None,
+    folds: Annotated[int, typer.Option("--folds", help="How many folds of signers or clips.")] = 5,
+    draws: Draws = 2000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Print a run's accuracies, or those of any system's scores, with their intervals."""
     with errors_to_exit_codes():
-        from signlens.training import command
+        if run is not None:
+            if scores is not None or pair is not None or weights is not None:
+                raise UsageError(run, "is a run, but scores are asked for", "give RUN alone, or --scores")
+            _evaluate_run(run, as_json)
+            return
+        if scores is None and pair is None:
+            raise UsageError("evaluate", "there is nothing to evaluate", "give RUN, or --scores FILE.npz")
+        from signlens.evaluation import command
+        from signlens.evaluation.systems import Settings
 
-        text, plain = command.evaluate(run)
+        settings = Settings(by=by, draws=draws, seed=seed, fit_on=fit_on, cross_fit_by=cross_fit, folds=folds)
+        with progress_bar() as progress:
+            if pair is not None:
+                found = command.compare(pair, scores, weights, settings, common=common, progress=progress)
+            else:
+                assert scores is not None
+                if common:
+                    raise UsageError("--common", "is for --compare", "leave it out")
+                found = command.evaluate(scores, weights, settings, progress)
         if as_json:
-            print_json(plain)
+            print_json(found.to_json())
         else:
-            typer.echo(text)
+            _print_evaluation(found)
+
+
+def _evaluate_run(run: Path, as_json: bool) -> None:
+    from signlens.training import command
+
+    text, plain = command.evaluate(run)
+    if as_json:
+        print_json(plain)
+    else:
+        typer.echo(text)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
+
+
+# -- for people -------------------------------------------------------------------------------------
+
+Row = Sequence[str]
+
+
+def print_table(console: Console, title: str, head: Row, rows: Sequence[Row]) -> None:
+    """A table whose first column is text and whose others are numbers."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for number, name in enumerate(head):
+        table.add_column(
+            name, justify="left" if number == 0 else "right", no_wrap=number > 0, overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(f"[bold]{escape(title)}[/]")
+    console.print(table)
+    console.print()
+
+
+def with_interval(value: Interval | None, signed: bool = False, digits: int = 2) -> tuple[str, str]:
+    """A value and its interval as two cells."""
+    if value is None:
+        return "-", ""
+    sign = "+" if signed else ""
+    return f"{value.value:{sign}.{digits}f}", f"{value.low:{sign}.{digits}f} .. {value.high:{sign}.{digits}f}"
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def wide_console() -> Console:
+    """A console that does not fold the tables where nobody looks at a terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=110)
+
+
+def describe_data(data: Mapping[str, Any]) -> str:
+    """What was measured on, in one line."""
+    files = data["file"] if isinstance(data["file"], list) else [data["file"]]
+    split = ", ".join(f"{name or 'no split'} {n:,}" for name, n in (data["split"] or {}).items())
+    parts = [
+        " against ".join(files),
+        data["dataset"] or "dataset not said",
+        split or "split not said",
+        f"{data['clips']:,} clips",
+        f"{data['classes']:,} classes",
+    ]
+    if data["signers"]:
+        source = " (from the clips' names)" if data["signers_from"] == "clip names" else ""
+        parts.append(f"{data['signers']} signers{source}")
+    parts.append(f"poses by {data['extractor']}" if data["extractor"] else "extractor not said")
+    return "; ".join(parts)
+
+
+def _print_evaluation(found: Evaluation) -> None:
+    console = wide_console()
+    console.print(describe_data(found.data), markup=False, soft_wrap=True)
+    console.print(
+        f"95 % intervals: {found.intervals['kind']}, {found.intervals['draws']:,} draws of "
+        f"{found.intervals['unit']}s, seed {found.intervals['seed']}"
+    )
+    console.print()
+    accuracy = ("top-1 %", "95 %", "top-5 %", "95 %", "top-10 %", "95 %")
+    for title, names, head in (
+        ("Per instance", [f"top{k}_per_instance" for k in (1, 5, 10)], accuracy),
+        ("Per class", [f"top{k}_per_class" for k in (1, 5, 10)], accuracy),
+        (
+            "Macro F1 and calibration",
+            ["macro_f1", "ece", "nll"],
+            ("F1 %", "95 %", "ECE %", "95 %", "NLL", "95 %"),
+        ),
+    ):
+        rows = []
+        for system in found.systems:
+            digits = [4 if name == "nll" else 2 for name in names]
+            cells = [with_interval(system.metrics[n], digits=d) for n, d in zip(names, digits, strict=True)]
+            rows.append([system.name, *(c for pair in cells for c in pair)])
+        print_table(console, title, ("", *head), rows)
+    for system in found.systems:
+        console.print(f"{system.name}: {system.right:,} of {found.data['clips']:,} right", markup=False)
+        console.print(f"  {_weights(system.weights, system.temperature, system.learned)}", markup=False)
+    console.print()
+    if found.comparison is not None:
+        _print_comparison(console, found.comparison)
+    if found.details is not None:
+        _print_details(console, found.details)
+    for note in found.notes:
+        console.print(f"- {note}", markup=False)
+
+
+def _weights(
+    weights: Mapping[str, float] | None, temperature: float | None, learned: Mapping[str, Any]
+) -> str:
+    """The weighting behind a system, for people."""
+
+    def one(values: Mapping[str, float]) -> str:
+        return ", ".join(f"{name} {weight:.3g}" for name, weight in values.items())
+
+    heat = "" if temperature is None else f"; temperature {temperature:.3g}"
+    if "per_fold" in learned:
+        per_fold = learned["per_fold"]
+        names = list(per_fold[0]["weights"])
+        ranges = ", ".join(
+            f"{n} {min(f['weights'][n] for f in per_fold):.2f}-{max(f['weights'][n] for f in per_fold):.2f}"
+            for n in names
+        )
+        return f"weights of raw logits, over the folds: {ranges}"
+    choice = f" (chosen: {learned['choice']['chosen']})" if "choice" in learned else ""
+    return f"weights of raw logits: {one(weights or {})}{heat}{choice}"
+
+
+def _print_comparison(console: Console, of: Comparison) -> None:
+    rows = []
+    for name, value in of.differences.items():
+        rows.append((name, *with_interval(value, signed=True, digits=4 if name == "nll" else 2)))
+    print_table(console, f"{of.second} less {of.first}, paired", ("", "difference", "95 %"), rows)
+    test = of.mcnemar
+    console.print(
+        f"Only {of.first} right: {test.only_first}; only {of.second} right: {test.only_second}; both: "
+        f"{test.both_right}; neither: {test.neither}. McNemar, exact: p = {test.p_value:.3g}",
+        markup=False,
+    )
+    console.print()
+    if of.per_signer:
+        print_table(
+            console,
+            "Right, by signer",
+            ("signer", "clips", of.first, of.second),
+            [
+                (r["signer"] or "unknown", str(r["clips"]), str(r["right_first"]), str(r["right_second"]))
+                for r in of.per_signer
+            ],
+        )
+
+
+def _print_details(console: Console, of: Details) -> None:
+    shown = of.confusions[:_SHOWN]
+    if shown:
+        print_table(
+            console,
+            f"Most frequent confusions of {of.system}",
+            ("true", "predicted", "clips"),
+            [(c["true"], c["predicted"], f"{c['clips']} of {c['of']}") for c in shown],
+        )
+    worst = sorted((c for c in of.per_class if c["clips"]), key=lambda c: (c["top1"], -c["clips"]))[:_SHOWN]
+    print_table(
+        console,
+        f"Classes of {of.system}, the least recognised first",
+        ("gloss", "clips", "top-1 %", "top-5 %", "F1 %"),
+        [
+            (c["gloss"], str(c["clips"]), _number(c["top1"]), _number(c["top5"]), _number(c["f1"]))
+            for c in worst
+        ],
+    )
+    if of.per_signer:
+        print_table(
+            console,
+            f"Signers of {of.system} (Wilson's interval)",
+            ("signer", "clips", "top-1 %", "95 %", "top-5 %"),
+            [
+                (
+                    s["signer"] or "unknown",
+                    str(s["clips"]),
+                    f"{s['top1']['value']:.2f}",
+                    f"{s['top1']['low']:.2f} .. {s['top1']['high']:.2f}",
+                    _number(s["top5"], 2),
+                )
+                for s in of.per_signer
+            ],
+        )

@@ -107,7 +107,8 @@ def signers_in_names(clips: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_
     return np.array([match.group(1) for match in found if match is not None])
 
 
-def _some(values: Sequence[object] | NDArray[Any]) -> str:
+def some_of(values: Sequence[object] | NDArray[Any]) -> str:
+    """A few of the values for a message, and how many more there are."""
     shown = ", ".join(str(v) for v in values[:_SHOWN])
     return f"{shown}, and {len(values) - _SHOWN} more" if len(values) > _SHOWN else shown
 
@@ -140,14 +141,14 @@ def _check(scores: ScoreSet) -> None:
         raise reject("a clip has an empty name", "name every clip")
     twice = repeated(scores.clips)
     if twice:
-        raise reject(f"clips occur more than once: {_some(twice)}", "give every clip once")
+        raise reject(f"clips occur more than once: {some_of(twice)}", "give every clip once")
     if not scores.streams:
         raise reject("there is no array of scores in it", "give one (clips, classes) array per stream")
     if len(scores.streams) > MAX_STREAMS:
         raise reject(f"{len(scores.streams)} arrays of scores are too many", f"give {MAX_STREAMS} at most")
     reserved = sorted(set(scores.streams) & set(_FIELDS))
     if reserved:
-        raise reject(f"a stream cannot be called {_some(reserved)}", "give it another name")
+        raise reject(f"a stream cannot be called {some_of(reserved)}", "give it another name")
     shape: tuple[int, ...] | None = None
     for name, values in scores.streams.items():
         if values.ndim != 2 or values.dtype not in (np.float32, np.float64):
@@ -169,7 +170,7 @@ def _check(scores: ScoreSet) -> None:
         bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
             raise reject(
-                f"{name} holds scores that are no numbers (NaN or infinite), for {_some(scores.clips[bad])}",
+                f"{name} holds scores that are NaN or infinite, for {some_of(scores.clips[bad])}",
                 "score every class of every clip",
             )
     assert shape is not None
@@ -182,7 +183,7 @@ def _check(scores: ScoreSet) -> None:
     outside = (labels < 0) | (labels >= shape[1])
     if outside.any():
         raise reject(
-            f"the labels {_some(np.unique(labels[outside]))} are not among the {shape[1]} classes",
+            f"the labels {some_of(np.unique(labels[outside]))} are not among the {shape[1]} classes",
             "number the classes from 0, as the columns of the scores",
         )
     if scores.glosses and len(scores.glosses) != shape[1]:
@@ -191,7 +192,7 @@ def _check(scores: ScoreSet) -> None:
         )
     twice = repeated(scores.glosses) if scores.glosses else []
     if twice:
-        raise reject(f"glosses occur more than once: {_some(twice)}", "give every class its own")
+        raise reject(f"glosses occur more than once: {some_of(twice)}", "give every class its own")
     for name, column, kind in (
         ("signer", scores.signers, "U"),
         ("split", scores.splits, "U"),
@@ -285,7 +286,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             )
         twice = repeated([m.filename for m in members]) if members else []
         if twice:
-            raise InputRejected(path, f"arrays occur more than once: {_some(twice)}", "give each once")
+            raise InputRejected(path, f"arrays occur more than once: {some_of(twice)}", "give each once")
         total = sum(m.file_size for m in members)
         if total > MAX_BYTES:
             raise InputRejected(

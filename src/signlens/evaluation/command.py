@@ -1,0 +1,457 @@
+"""What ``signlens evaluate --scores`` does; which systems can be asked for: `signlens.evaluation.systems`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.errors import UsageError
+from signlens.evaluation.comparison import McNemar, match, mcnemar
+from signlens.evaluation.metrics import (
+    METRICS,
+    Interval,
+    Outcomes,
+    bootstrap_metrics,
+    interval,
+    measure,
+    outcomes,
+    wilson,
+)
+from signlens.evaluation.scores import ScoreSet, read_scores
+from signlens.evaluation.systems import Answer, Settings, Teacher, answer, default_weighting
+
+Progress = Callable[[str, int, int], None]
+
+CONFUSIONS = 20
+FEW_SIGNERS = 20
+
+
+@dataclass(frozen=True)
+class System:
+    """One system's figures.
+
+    Attributes:
+        name: What it was asked for by.
+        weights: Stream -> weight of its raw logits; None where each fold has its own.
+        temperature: Of the weighted mean; None where each fold has its own.
+        learned: How weights or temperature were learned, as plain values; empty if they were not.
+        right: Clips recognised.
+        metrics: Name -> value with interval; None where a top k has no more than k classes.
+    """
+
+    name: str
+    weights: Mapping[str, float] | None
+    temperature: float | None
+    learned: Mapping[str, Any]
+    right: int
+    metrics: Mapping[str, Interval | None]
+
+
+@dataclass(frozen=True)
+class Details:
+    """Where one system is right and wrong, as plain rows."""
+
+    system: str
+    confusions: list[dict[str, Any]]
+    per_class: list[dict[str, Any]]
+    per_signer: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The second system less the first, on the same clips and the same resamples."""
+
+    first: str
+    second: str
+    left_out: int
+    mcnemar: McNemar
+    differences: Mapping[str, Interval | None]
+    per_signer: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that `evaluate` prints.
+
+    Attributes:
+        data: What was measured on: file, dataset, split, clips, classes, signers, streams, extractor.
+        intervals: How the intervals were made.
+        systems: One or several.
+        details: Of one system; None when two are compared or none stands out.
+        comparison: None unless two are compared.
+        notes: What a reader must know.
+    """
+
+    data: Mapping[str, Any]
+    intervals: Mapping[str, Any]
+    systems: tuple[System, ...]
+    details: Details | None = None
+    comparison: Comparison | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+# -- evaluating -------------------------------------------------------------------------------------
+
+
+def _silent(text: str, done: int, total: int) -> None:
+    pass
+
+
+def evaluate(
+    path: Path, weights: str | None = None, settings: Settings | None = None, progress: Progress = _silent
+) -> Evaluation:
+    """Every stream of a scores file, and their ensemble.
+
+    Args:
+        path: The scores file.
+        weights: The ensemble, by the words of this module; SAM-SLR's weights by default where its four
+            streams are there.
+        settings: How to measure.
+        progress: Called with what is being done, how much of it is done, and how much there is.
+
+    Raises:
+        InputRejected: The file is not a whole scores file.
+        UsageError: The words mean nothing for this file.
+        PartMissing: SciPy is needed and not installed.
+    """
+    settings = settings or Settings()
+    scores = read_scores(path)
+    teacher = Teacher(scores, settings)
+    main = weights or default_weighting(scores)
+    names = [*scores.streams, *([main] if main is not None and main not in scores.streams else [])]
+    answers: dict[str, Answer] = {}
+    found: dict[str, Outcomes] = {}
+    for number, name in enumerate(names):
+        progress(f"scoring {name}", number, len(names))
+        answers[name] = answer(name, teacher)
+        found[name] = outcomes(answers[name].scores, scores.labels)
+    groups, notes = _groups(scores, settings)
+    systems, _ = _systems(answers, found, groups, settings, progress)
+    if main is None:
+        notes.append(
+            "No ensemble: give --weights, such as "
+            + ",".join(f"{name}=1" for name in list(scores.streams)[:2])
+            + ". Classes, confusions and signers are shown for one system, so name one."
+        )
+    notes += _about_classes(scores) + _about_learning(answers)
+    return Evaluation(
+        data=_data(scores),
+        intervals=_intervals(settings),
+        systems=systems,
+        details=None if main is None else _details(main, found[main], scores),
+        notes=tuple(notes),
+    )
+
+
+def compare(
+    pair: tuple[str, str],
+    path: Path | None = None,
+    weights: str | None = None,
+    settings: Settings | None = None,
+    *,
+    common: bool = False,
+    progress: Progress = _silent,
+) -> Evaluation:
+    """Two systems on the same clips, paired.
+
+    Args:
+        pair: Each is a scores file, ``FILE.npz:WORDS``, or, with a `path`, the words for a system of it.
+        path: Scores file that words without a file are about.
+        weights: The ensemble of a file that is named without words.
+        settings: How to measure.
+        common: Compare on the clips that both have, where they have not the same.
+        progress: See `evaluate`.
+
+    Raises:
+        InputRejected: A file is not a whole scores file, or its labels are not the other's.
+        UsageError: Other clips, other classes, or words that mean nothing.
+        PartMissing: SciPy is needed and not installed.
+    """
+    settings = settings or Settings()
+    if pair[0] == pair[1]:
+        raise UsageError("--compare", f"{pair[0]} is compared with itself", "name two systems")
+    asked = [_file_and_words(one, path) for one in pair]
+    opened = {file: read_scores(file) for file, _ in asked}
+    sets = [opened[file] for file, _ in asked]
+    words = []
+    for (file, said), scores in zip(asked, sets, strict=True):
+        what = said or weights or default_weighting(scores)
+        if what is None:
+            raise UsageError(
+                str(file),
+                f"has the streams {', '.join(scores.streams)}",
+                f"say which: {file}:STREAM, or --weights",
+            )
+        words.append(what)
+    left_out = 0
+    if sets[0] is not sets[1]:
+        first, second, left_out = match(sets[0], sets[1], common=common)
+        sets = [first, second]
+    answers: dict[str, Answer] = {}
+    found: dict[str, Outcomes] = {}
+    for number, (name, scores, what) in enumerate(zip(pair, sets, words, strict=True)):
+        progress(f"scoring {name}", number, 2)
+        answers[name] = answer(what, Teacher(scores, settings))
+        found[name] = outcomes(answers[name].scores, scores.labels)
+    holder = sets[0] if sets[0].signers is not None else sets[1]
+    groups, notes = _groups(holder, settings)
+    systems, drawn = _systems(answers, found, groups, settings, progress)
+    first_found, second_found = (found[name] for name in pair)
+    differences = _with_intervals(
+        {
+            m: b - a
+            for (m, a), b in zip(measure(first_found).items(), measure(second_found).values(), strict=True)
+        },
+        {m: drawn[pair[1]][m] - drawn[pair[0]][m] for m in METRICS},
+    )
+    if settings.by == "signer":
+        notes.append("McNemar's test takes clips for independent; the intervals here do not.")
+    if left_out:
+        notes.append(f"{left_out} clips that only one of the two has were left out.")
+    data = _data(holder)
+    if sets[0] is not sets[1]:
+        data = {**data, "file": [s.source for s in sets], "streams": [list(s.streams) for s in sets]}
+    return Evaluation(
+        data=data,
+        intervals=_intervals(settings),
+        systems=systems,
+        comparison=Comparison(
+            first=pair[0],
+            second=pair[1],
+            left_out=left_out,
+            mcnemar=mcnemar(first_found.hits(1), second_found.hits(1)),
+            differences=differences,
+            per_signer=_paired_signers(holder, first_found, second_found),
+        ),
+        notes=tuple(notes + _about_classes(holder) + _about_learning(answers)),
+    )
+
+
+def _file_and_words(asked: str, path: Path | None) -> tuple[Path, str | None]:
+    """The scores file of one side of a comparison, and the words behind it."""
+    file, colon, words = asked.rpartition(":")
+    if colon and file.endswith(".npz"):
+        return Path(file), words
+    if asked.endswith(".npz"):
+        return Path(asked), None
+    if path is None:
+        raise UsageError(
+            "--compare", f"{asked} is no scores file", "name FILE.npz, or the file with --scores"
+        )
+    return path, asked
+
+
+def _systems(
+    answers: Mapping[str, Answer],
+    found: Mapping[str, Outcomes],
+    groups: NDArray[np.int64] | None,
+    settings: Settings,
+    progress: Progress,
+) -> tuple[tuple[System, ...], dict[str, dict[str, NDArray[np.float64]]]]:
+    drawn = bootstrap_metrics(
+        found,
+        groups=groups,
+        draws=settings.draws,
+        seed=settings.seed,
+        progress=lambda done: progress("resampling", done, settings.draws),
+    )
+    systems = tuple(
+        System(
+            name=name,
+            weights=answers[name].weights,
+            temperature=answers[name].temperature,
+            learned=answers[name].learned,
+            right=int(of.hits(1).sum()),
+            metrics=_with_intervals(measure(of), drawn[name]),
+        )
+        for name, of in found.items()
+    )
+    return systems, drawn
+
+
+def _with_intervals(
+    values: Mapping[str, float], drawn: Mapping[str, NDArray[np.float64]]
+) -> dict[str, Interval | None]:
+    return {
+        name: None if math.isnan(value) else interval(value, drawn[name]) for name, value in values.items()
+    }
+
+
+def _groups(scores: ScoreSet, settings: Settings) -> tuple[NDArray[np.int64] | None, list[str]]:
+    """What the bootstrap draws together, and what is to be said of it.
+
+    Raises:
+        UsageError: Signers are to be drawn and are not known.
+    """
+    signers = scores.signers
+    known = [] if signers is None else [s for s in np.unique(signers).tolist() if s]
+    if settings.by == "clip":
+        of = f" They do not know of the {len(known)} signers behind them: see --by signer." if known else ""
+        return None, [f"Intervals draw clips.{of}"]
+    if signers is None or len(known) < 2:
+        raise UsageError(
+            scores.source,
+            "does not say who signs each clip" if not known else "holds the clips of one signer alone",
+            "leave out --by signer, or add an array signer to the file",
+        )
+    groups = np.unique(signers, return_inverse=True)[1].astype(np.int64)
+    unknown = np.flatnonzero(signers == "")
+    groups[unknown] = groups.max() + 1 + np.arange(len(unknown))
+    notes = [f"Intervals draw the {len(known)} signers with all of their clips."]
+    if len(unknown):
+        notes.append(f"{len(unknown)} clips of unknown signers are drawn one by one.")
+    if len(known) < FEW_SIGNERS:
+        notes.append(f"{len(known)} signers are few: an interval from them is likely too narrow.")
+    return groups, notes
+
+
+def _intervals(settings: Settings) -> dict[str, Any]:
+    return {
+        "kind": "percentile bootstrap",
+        "level": 0.95,
+        "draws": settings.draws,
+        "seed": settings.seed,
+        "unit": settings.by,
+    }
+
+
+def _data(scores: ScoreSet) -> dict[str, Any]:
+    signers = None
+    if scores.signers is not None:
+        signers = len(set(scores.signers.tolist()) - {""})
+    splits = None
+    if scores.splits is not None:
+        names, counts = np.unique(scores.splits, return_counts=True)
+        splits = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    return {
+        "file": scores.source,
+        "dataset": scores.dataset or None,
+        "split": splits,
+        "extractor": scores.extractor or None,
+        "clips": len(scores),
+        "classes": scores.classes,
+        "classes_with_clips": len(np.unique(scores.labels)),
+        "signers": signers,
+        "signers_from": None if signers is None else "clip names" if scores.signers_from_names else "file",
+        "streams": list(scores.streams),
+    }
+
+
+def _about_classes(scores: ScoreSet) -> list[str]:
+    missing = scores.classes - len(np.unique(scores.labels))
+    if not missing:
+        return []
+    return [
+        f"{missing} of the {scores.classes} classes have no clip here; means over classes leave them out."
+    ]
+
+
+def _about_learning(answers: Mapping[str, Answer]) -> list[str]:
+    notes = []
+    for name, made in answers.items():
+        if "cross_fitted_by" in made.learned:
+            how = f"{made.learned['folds']} folds by {made.learned['cross_fitted_by']}"
+            notes.append(
+                f"{name}: cross-fitted on these clips ({how}). No clip was answered with what was learned "
+                "from it, but other clips of this set were; to learn from another set, see --fit-on."
+            )
+    return notes
+
+
+# -- details ----------------------------------------------------------------------------------------
+
+
+def confusions(of: Outcomes, most: int = CONFUSIONS) -> list[tuple[int, int, int]]:
+    """The most frequent mistakes: (true class, predicted class, clips), most frequent first."""
+    wrong = ~of.hits(1)
+    pairs = of.labels[wrong] * of.classes + of.predictions[wrong]
+    found, counts = np.unique(pairs, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:most]
+    return [(int(found[i]) // of.classes, int(found[i]) % of.classes, int(counts[i])) for i in order.tolist()]
+
+
+def _details(name: str, of: Outcomes, scores: ScoreSet) -> Details:
+    support = np.bincount(of.labels, minlength=of.classes)
+    return Details(
+        system=name,
+        confusions=[
+            {
+                "true": scores.gloss_of(true),
+                "predicted": scores.gloss_of(predicted),
+                "clips": clips,
+                "of": int(support[true]),
+            }
+            for true, predicted, clips in confusions(of)
+        ],
+        per_class=_per_class(of, scores),
+        per_signer=_per_signer(of, scores),
+    )
+
+
+def _per_class(of: Outcomes, scores: ScoreSet) -> list[dict[str, Any]]:
+    def count(values: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.bincount(values, minlength=of.classes)
+
+    support, predicted = count(of.labels), count(of.predictions)
+    right, among5 = count(of.labels[of.hits(1)]), count(of.labels[of.hits(5)])
+    return [
+        {
+            "class": c,
+            "gloss": scores.gloss_of(c),
+            "clips": int(support[c]),
+            "right": int(right[c]),
+            "top1": 100 * float(right[c] / support[c]) if support[c] else None,
+            "top5": 100 * float(among5[c] / support[c]) if support[c] and of.classes > 5 else None,
+            "predicted": int(predicted[c]),
+            "precision": 100 * float(right[c] / predicted[c]) if predicted[c] else None,
+            "f1": 100 * float(2 * right[c] / (support[c] + predicted[c])),
+        }
+        for c in np.flatnonzero(support + predicted).tolist()
+    ]
+
+
+def _per_signer(of: Outcomes, scores: ScoreSet) -> list[dict[str, Any]]:
+    """A row per signer; the few clips of one get Wilson's interval."""
+    if scores.signers is None:
+        return []
+    rows = []
+    for signer in np.unique(scores.signers).tolist():
+        here = of.take(scores.signers == signer)
+        right = int(here.hits(1).sum())
+        rows.append(
+            {
+                "signer": signer or None,
+                "clips": len(here.labels),
+                "right": right,
+                "top1": asdict(wilson(right, len(here.labels))),
+                "top5": measure(here)["top5_per_instance"] if of.classes > 5 else None,
+            }
+        )
+    return rows
+
+
+def _paired_signers(scores: ScoreSet, first: Outcomes, second: Outcomes) -> list[dict[str, Any]]:
+    if scores.signers is None:
+        return []
+    rows = []
+    for signer in np.unique(scores.signers).tolist():
+        here = scores.signers == signer
+        rows.append(
+            {
+                "signer": signer or None,
+                "clips": int(here.sum()),
+                "right_first": int(first.hits(1)[here].sum()),
+                "right_second": int(second.hits(1)[here].sum()),
+            }
+        )
+    return rows

@@ -1,0 +1,232 @@
+"""Systems that are asked for by a few words, out of a scores file.
+
+The name of a stream; ``joint=1,bone=0.9`` (fixed weights of raw logits); ``sam-slr`` (its published weights);
+``learned`` (on validation, or cross-fitted); ``chosen`` (the best on validation of these). ``+temperature``
+behind it calibrates it by one temperature, learned likewise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.errors import UsageError
+from signlens.evaluation.comparison import fits
+from signlens.evaluation.scores import ScoreSet, read_scores
+from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
+from signlens.fusion.learned_weights import (
+    LearnedWeights,
+    choose_weights,
+    cross_fit,
+    cross_fit_temperature,
+    learn_weights,
+    make_folds,
+)
+
+SAM_SLR, LEARNED, CHOSEN, TEMPERATURE = "sam-slr", "learned", "chosen", "+temperature"
+MAX_DRAWS = 100_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        by: What the bootstrap draws: clips, or signers with all of their clips.
+        draws: Number of bootstrap resamples.
+        seed: Of the resamples and of random folds.
+        fit_on: Scores file to learn weights and temperatures on; None cross-fits them.
+        cross_fit_by: What folds are made of when cross-fitting: ``fold`` (the file's), ``signer``, ``clip``;
+            None takes the first of these that the file has.
+        folds: How many folds of signers or clips.
+
+    Raises:
+        UsageError: A value out of range, or two ways to learn at once.
+    """
+
+    by: str = "clip"
+    draws: int = 2000
+    seed: int = 0
+    fit_on: Path | None = None
+    cross_fit_by: str | None = None
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        if self.by not in ("clip", "signer"):
+            raise UsageError("--by", f"{self.by} cannot be drawn", "give clip or signer")
+        if self.cross_fit_by not in (None, "fold", "signer", "clip"):
+            raise UsageError(
+                "--cross-fit", f"{self.cross_fit_by} makes no folds", "give fold, signer or clip"
+            )
+        if not 100 <= self.draws <= MAX_DRAWS:
+            raise UsageError("--draws", f"{self.draws} resamples", f"give 100 to {MAX_DRAWS}")
+        if self.fit_on is not None and self.cross_fit_by is not None:
+            raise UsageError("--cross-fit", "is not what --fit-on does", "give one of the two")
+        if self.seed < 0:
+            raise UsageError("--seed", f"{self.seed} is below 0", "give 0 or more")
+        if self.folds < 2:
+            raise UsageError("--folds", f"{self.folds} folds", "give 2 or more")
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """Weights from words such as ``joint=1,bone=0.9``.
+
+    Raises:
+        UsageError: Not of this form, a stream twice, or a weight that is not a number of at least 0.
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, number = part.strip().rpartition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not equals or not name or not math.isfinite(weight) or weight < 0:
+            raise UsageError(
+                "weights",
+                f"{part.strip()!r} is no weight",
+                "write joint=1,bone=0.9, with numbers of 0 or more",
+            )
+        if name in found:
+            raise UsageError("weights", f"{name} occurs twice", "give each stream once")
+        found[name] = weight
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a system says of every clip.
+
+    Attributes:
+        scores: (N, C), larger is better; softmax makes probabilities of them.
+        weights: Stream -> weight of its raw logits; None where each fold has its own.
+        temperature: Of the weighted mean; None where each fold has its own.
+        learned: How weights or temperature were learned, as plain values; empty if they were not.
+    """
+
+    scores: NDArray[np.float64]
+    weights: Mapping[str, float] | None
+    temperature: float | None
+    learned: Mapping[str, Any]
+
+
+class Teacher:
+    """What weights and temperatures are learned on: a validation file, or folds of the clips themselves."""
+
+    def __init__(self, scores: ScoreSet, settings: Settings) -> None:
+        self.scores = scores
+        self.settings = settings
+        self.validation = None if settings.fit_on is None else fits(read_scores(settings.fit_on), scores)
+
+    def folds(self) -> tuple[NDArray[np.int64], dict[str, Any]]:
+        """(N,) folds, and what they are."""
+        scores, settings = self.scores, self.settings
+        signers = scores.signers
+        known = signers is not None and not (signers == "").any() and len(np.unique(signers)) > 1
+        given = scores.folds is not None and len(np.unique(scores.folds)) > 1
+        kind = settings.cross_fit_by or ("fold" if given else "signer" if known else "clip")
+        if kind == "fold":
+            if scores.folds is None or not given:
+                raise UsageError(scores.source, "has no folds", "cross-fit by signer or clip")
+            return scores.folds, {"cross_fitted_by": kind, "folds": len(np.unique(scores.folds))}
+        if kind == "signer":
+            if signers is None or not known:
+                raise UsageError(
+                    scores.source, "does not say who signs each clip, or only one does", "cross-fit by clip"
+                )
+            number = min(settings.folds, len(np.unique(signers)))
+            return make_folds(signers, number, settings.seed), {"cross_fitted_by": kind, "folds": number}
+        made = make_folds(len(scores), settings.folds, settings.seed)
+        return made, {"cross_fitted_by": kind, "folds": settings.folds, "seed": settings.seed}
+
+    def fitted_on(self) -> dict[str, Any]:
+        """What the validation file is, as plain values."""
+        assert self.validation is not None
+        return {"fitted_on": self.validation.source, "clips": len(self.validation)}
+
+
+def answer(what: str, teacher: Teacher) -> Answer:
+    """The scores of a system that was asked for by words.
+
+    Raises:
+        UsageError: The words mean nothing here.
+        PartMissing: SciPy is needed and not installed.
+    """
+    scores = teacher.scores
+    if what in scores.streams:
+        return _fixed(scores, {what: 1.0})
+    if what.endswith(TEMPERATURE):
+        return _calibrated(what.removesuffix(TEMPERATURE), teacher)
+    if what == LEARNED:
+        return _learned(teacher)
+    if what == CHOSEN:
+        if teacher.validation is None:
+            raise UsageError(CHOSEN, "needs validation scores to choose on", "name their file with --fit-on")
+        validation = teacher.validation
+        streams = {name: validation.streams[name] for name in scores.streams}
+        choice = choose_weights(streams, validation.labels, seed=teacher.settings.seed)
+        made = ensemble(scores.streams, choice.chosen.weights, choice.chosen.temperature)
+        facts = {**teacher.fitted_on(), "choice": choice.to_json()}
+        return Answer(made, choice.chosen.weights, choice.chosen.temperature, facts)
+    if what == SAM_SLR:
+        return _fixed(scores, SAM_SLR_WEIGHTS)
+    if "=" in what:
+        return _fixed(scores, parse_weights(what))
+    raise UsageError(
+        what,
+        f"is neither a stream of {scores.source} nor a weighting",
+        f"give one of {', '.join(scores.streams)}; or name=weight,...; or {SAM_SLR}, {LEARNED}, {CHOSEN}",
+    )
+
+
+def _fixed(scores: ScoreSet, weights: Mapping[str, float]) -> Answer:
+    return Answer(weighted_mean(scores.streams, weights), dict(weights), 1.0, {})
+
+
+def _learned(teacher: Teacher) -> Answer:
+    scores = teacher.scores
+    if teacher.validation is not None:
+        streams = {name: teacher.validation.streams[name] for name in scores.streams}
+        made = learn_weights(streams, teacher.validation.labels)
+        facts = {**teacher.fitted_on(), **_shares(made)}
+        return Answer(
+            ensemble(scores.streams, made.weights, made.temperature), made.weights, made.temperature, facts
+        )
+    folds, facts = teacher.folds()
+    answered, weights = cross_fit(scores.streams, scores.labels, folds)
+    return Answer(answered, None, None, {**facts, "per_fold": [_shares(w) for w in weights]})
+
+
+def _shares(learned: LearnedWeights) -> dict[str, Any]:
+    return {
+        "weights": dict(learned.weights),
+        "temperature": learned.temperature,
+        "stream_temperatures": dict(learned.stream_temperatures),
+        "shares": learned.shares,
+    }
+
+
+def _calibrated(what: str, teacher: Teacher) -> Answer:
+    base = answer(what, teacher)
+    if base.learned:
+        raise UsageError(what, "has a temperature of its own", f"leave out {TEMPERATURE}")
+    assert base.weights is not None
+    if teacher.validation is not None:
+        validation = teacher.validation
+        temperature = fit_temperature(weighted_mean(validation.streams, base.weights), validation.labels)
+        return Answer(log_softmax(base.scores / temperature), base.weights, temperature, teacher.fitted_on())
+    folds, facts = teacher.folds()
+    return Answer(cross_fit_temperature(base.scores, teacher.scores.labels, folds), base.weights, None, facts)
+
+
+def default_weighting(scores: ScoreSet) -> str | None:
+    """What stands for a whole file: its only stream, or SAM-SLR's ensemble of its four; None otherwise."""
+    if len(scores.streams) == 1:
+        return next(iter(scores.streams))
+    return SAM_SLR if set(SAM_SLR_WEIGHTS) <= set(scores.streams) else None
