@@ -32,16 +32,15 @@ def write_tiny_model(
     import torch
     from torch import nn
 
-    from signlens.training.experiment import NetworkSettings
+    from signlens.training.experiment import NetworkSettings, TrainingSettings
     from signlens.training.export import export_onnx
-    from signlens.training.loop import build_network
+    from signlens.training.networks import build_network
 
-    common = {"window": 16, "steps": 1, "batch": 1, "learning_rate": 0.1, "weight_decay": 0.0}
+    training = TrainingSettings(batch=1, learning_rate=0.1, steps=1)
+    shape = {"channels": (8, 8), "strides": (1, 2), "groups": 4}
     settings = {
-        "joint": NetworkSettings(
-            kind="slgcn", stream="joint", channels=(8, 8), strides=(1, 2), groups=4, **common
-        ),
-        "hand_shape": NetworkSettings(kind="handshape", width=8, **common),
+        "joint": NetworkSettings("slgcn", 16, training, stream="joint", shape=shape),
+        "hand_shape": NetworkSettings("handshape", 16, training, shape={"width": 8}),
     }
     networks, hashes = [], {}
     for seed, (name, network) in enumerate(settings.items()):
@@ -85,7 +84,7 @@ def write_gallery(folder: Path) -> Gallery:
     """Write (again) a gallery of random embeddings beside a model, three of each gloss."""
     model = SignModel(folder)
     joints, seen = _random_signing(3 * len(GLOSSES))
-    _, embeddings = model.run({16: (joints, seen)})
+    _, embeddings = model.run({n.name: network_input(n.kind, n.stream, joints, seen) for n in model.networks})
     gallery = Gallery(
         vectors=model.fuse_embeddings(embeddings),
         glosses=GLOSSES * 3,

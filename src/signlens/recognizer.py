@@ -327,7 +327,7 @@ class Recognizer:
         self, fused: Array, skeleton: Array, boost: Array, neighbours: Array
     ) -> tuple[Prediction, ...]:
         """The best of the vocabulary and idle. What other classes (letters) hold stays outside of them."""
-        listed = [*range(len(self.model.glosses)), self.model.idle]
+        listed = [*range(len(self.model.glosses)), *([] if self.model.idle is None else [self.model.idle])]
         listed.sort(key=lambda i: -fused[i])  # stable: ties keep the vocabulary's order
         return tuple(
             Prediction(
@@ -350,7 +350,7 @@ class Recognizer:
                 return Answer(kind, None, "No signing was found: no hand is seen in any frame.")
             if scores.only_rest:
                 return Answer(kind, None, "No signing was found: no hand is seen to leave its rest.")
-            value = probability[self.model.idle]
+            value = probability.max()  # of idle, the best
             text = f"No signing was found: the hands look idle (probability {value:.2f})."
             return Answer(kind, None, text)
         nearest = int(probability[: len(self.model.glosses)].argmax())

@@ -1,6 +1,7 @@
-"""The whole path on small made-up landmark sets: split, train, resume, export, tables, shipped folder."""
+"""The starter model on small made-up landmark sets: split, train, tables, shipped folder."""
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,9 +15,17 @@ pytest.importorskip("onnx", reason="export needs the [train] extra")
 from signlens.errors import InputRejected, PartMissing  # noqa: E402
 from signlens.models.sign_model import SignModel  # noqa: E402
 from signlens.skeleton.augmentation import Augmentation  # noqa: E402
-from signlens.training import starter, starter_results  # noqa: E402
-from signlens.training.experiment import Experiment, NetworkSettings  # noqa: E402
-from signlens.training.loop import build_network  # noqa: E402
+from signlens.training import run, starter, starter_results  # noqa: E402
+from signlens.training.distributed import ALONE  # noqa: E402
+from signlens.training.experiment import (  # noqa: E402
+    STARTER_SETS,
+    DataSettings,
+    Experiment,
+    NetworkSettings,
+    TrainingSettings,
+)
+from signlens.training.loop import infer  # noqa: E402
+from signlens.training.sources import TEST  # noqa: E402
 
 WORDS = starter.SHARED_WORDS
 
@@ -90,22 +99,19 @@ def write(folder: Path, rows: list[dict[str, str]], landmarks: np.ndarray) -> No
 
 
 def experiment(steps: int = 150) -> Experiment:
-    common = {"window": 12, "batch": 16, "learning_rate": 5e-3, "weight_decay": 0.01}
+    few = TrainingSettings(
+        batch=16, learning_rate=5e-3, weight_decay=0.01, steps=3, draw="balanced", precision="float32"
+    )
+    small = {"channels": (8,), "strides": (2,), "temporal_kernel": 3, "groups": 4}
     networks = {
-        stream: NetworkSettings(
-            kind="slgcn",
-            stream=stream,
-            steps=3,
-            channels=(8,),
-            strides=(2,),
-            temporal_kernel=3,
-            groups=4,
-            **common,
-        )
+        stream: NetworkSettings("slgcn", 12, few, stream=stream, shape=small)
         for stream in ("joint", "bone", "joint_motion", "bone_motion")
     }
-    networks["hand_shape"] = NetworkSettings(kind="handshape", steps=steps, width=16, **common)
-    return Experiment("small", 0, 0.5, 0.1, 0.2, False, Augmentation(noise=0.005, rotate=0.05), networks)
+    longer = dataclasses.replace(few, steps=steps, mixup=0.2, label_smoothing=0.1)
+    networks["hand_shape"] = NetworkSettings("handshape", 12, longer, shape={"width": 16})
+    return Experiment(
+        "small", 0, DataSettings(STARTER_SETS), Augmentation(noise=0.005, rotate=0.05), networks
+    )
 
 
 def test_splits_keep_signers_folds_and_left_out_glosses_apart(data: Path) -> None:
@@ -115,51 +121,40 @@ def test_splits_keep_signers_folds_and_left_out_glosses_apart(data: Path) -> Non
     assert corpus.classes[corpus.vocabulary] == "idle"
     found = starter.splits(corpus)
     for split in found.values():
-        assert not set(split.train) & set(split.score)
-    scored = np.concatenate([found[f"wlasl-fold-{k}"].score for k in range(5)])
+        for rows in split.score.values():
+            assert not set(split.train) & set(rows)
+    scored = np.concatenate([found[f"wlasl-fold-{k}"].score[TEST] for k in range(5)])
     assert sorted(scored) == [i for i, c in enumerate(clips) if c.name.startswith("wlasl50/")]
     for name, tested in (("traduttore-1-to-2", "recorder2"), ("traduttore-2-to-1", "recorder1")):
-        assert {clips[i].signer for i in found[name].score} == {tested}
+        assert {clips[i].signer for i in found[name].score[TEST]} == {tested}
         assert tested not in {clips[i].signer for i in found[name].train}
     trained = {clips[i].gloss for i in found["open-set"].train}
-    outside = {clips[i].gloss for i in found["open-set"].score}
+    outside = {clips[i].gloss for i in found["open-set"].score[TEST]}
     assert outside
     assert not outside & trained, "what is scored was never trained"
     assert len(found["everything"].train) == len(clips)
+    for k in range(5):
+        inner = found[f"inner-{k}"]
+        assert {clips[i].fold for i in inner.validation} == {k}
+        assert not {k, (k - 1) % 5} & {clips[i].fold for i in inner.train}, "one fold stays unseen"
 
 
 def test_drawing_gives_the_target_set_its_share(data: Path) -> None:
     corpus = starter.load_corpus(data)
     split = starter.splits(corpus)["wlasl-fold-0"]
-    weights = starter.draw_weights(corpus, split, 0.6)
+    assert split.weights is not None
     target = np.array([corpus.clips[i].name.startswith("wlasl50/") for i in split.train])
-    assert weights[target].sum() == pytest.approx(0.6)
-    assert weights[~target].sum() == pytest.approx(0.4)
-
-
-def test_a_piece_is_the_same_twice_is_kept_and_is_redone_for_other_settings(
-    data: Path, tmp_path: Path
-) -> None:
-    for name in "xy":
-        (tmp_path / name).mkdir()
-    first = starter.run_piece(data, experiment(5), "hand_shape", "wlasl-fold-1", 0, tmp_path / "x")
-    second = starter.run_piece(data, experiment(5), "hand_shape", "wlasl-fold-1", 0, tmp_path / "y")
-    with np.load(first) as a, np.load(second) as b:
-        np.testing.assert_array_equal(a["logits"], b["logits"])
-    stamp = first.stat().st_mtime_ns
-    starter.run_piece(data, experiment(5), "hand_shape", "wlasl-fold-1", 0, tmp_path / "x")
-    assert first.stat().st_mtime_ns == stamp
-    starter.run_piece(data, experiment(6), "hand_shape", "wlasl-fold-1", 0, tmp_path / "x")
-    assert first.stat().st_mtime_ns != stamp
+    assert split.weights[target].sum() == pytest.approx(starter.TARGET_SHARE)
+    assert split.weights[~target].sum() == pytest.approx(1 - starter.TARGET_SHARE)
 
 
 @pytest.fixture(scope="module")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
-    names = starter.splits(starter.load_corpus(data))
-    pieces = [(network, split, 0) for split in names for network in experiment().networks]
-    for network, split, seed in pieces:
-        starter.run_piece(data, experiment(), network, split, seed, out)
+    source = starter.StarterSource(data, experiment())
+    for piece in run.pieces_of(source, experiment()):
+        if not piece[1].startswith("inner"):
+            run.train_piece(source, experiment(), piece, out, ALONE)
     return out
 
 
@@ -184,10 +179,13 @@ def test_the_shipped_folder_runs_in_onnx_runtime_and_its_gallery_knows_its_model
     starter_results.package(data, experiment(), trained, folder, "0.0.1")
     model = SignModel(folder)
     assert model.glosses == tuple(sorted({*WORDS, *(f"gloss{i}" for i in range(10))}))
-    _, joints, seen = starter.prepared_clips(data, 12)
-    logits, embeddings = model.run({12: (joints[:7], seen[:7])})
-    with np.load(trained / "everything.bone.0.npz") as piece:
-        np.testing.assert_allclose(logits["bone"], piece["logits"][:7], atol=1e-4)
+    source, rows = starter.StarterSource(data, experiment()), np.arange(7)
+    logits, embeddings = model.run(
+        {n: source.inputs(rows, s, None) for n, s in experiment().networks.items()}
+    )
+    network = run.load_network(trained, experiment(), ("bone", "everything"), len(model.classes))
+    expected, _ = infer(network, source, experiment().networks["bone"], rows, ALONE)
+    np.testing.assert_allclose(logits["bone"], expected, atol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(model.fuse_embeddings(embeddings), axis=1), 1, atol=1e-5)
     gallery = Gallery.load(folder / "gallery.safetensors")
     assert gallery.space == embedding_space(json.loads((folder / "model.json").read_text()))
@@ -234,10 +232,3 @@ def test_missing_data_and_missing_pieces_are_named(data: Path, tmp_path: Path) -
         starter.load_corpus(tmp_path)
     with pytest.raises(PartMissing, match="joint on wlasl-fold-0"):
         starter_results.tables(data, experiment(), tmp_path)
-
-
-def test_network_kinds_are_built_as_set() -> None:
-    settings = experiment().networks
-    logits, embedding = build_network(settings["bone"], 9).eval()(torch.zeros(1, 3, 12, 27))
-    assert logits.shape == (1, 9)
-    assert embedding.shape == (1, 8)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from signlens.cli.shared import RunFolder, app, errors_to_exit_codes
+
+if TYPE_CHECKING:
+    from signlens.training.loop import Progress as Place
 
 
 @app.command()
@@ -16,31 +18,44 @@ def train(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment's file.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; gone on with if it is there.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the landmark sets; $SIGNLENS_SHARED/data.")
+        Path | None, typer.Option("--data", help="Folder of the clips; the experiment's by default.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes; one a core by default.")
+        int | None,
+        typer.Option(
+            "--workers", help="Networks trained at a time, each on a core; as many as cores by default."
+        ),
     ] = None,
 ) -> None:
-    """Cross-validate an experiment and train the weights that ship; goes on where it was stopped."""
+    """Train the networks of an experiment; goes on where it was stopped. `torchrun` spreads it."""
     with errors_to_exit_codes():
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        from signlens.datasets.mediapipe_arrays import default_data
         from signlens.training import command
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[told]}"),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("training", total=None)
-            command.train(
-                experiment,
-                data or default_data(),
-                out,
-                workers or os.cpu_count() or 1,
-                lambda done, total, name: bar.update(task, completed=done, total=total, description=name),
-            )
-        typer.echo(f"{out}: trained; signlens evaluate {out} prints its tables")
+            task = bar.add_task("training", total=None, told="")
+
+            def show(done: int, total: int, name: str, at: Place | None) -> None:
+                if at is None:
+                    bar.update(task, completed=done, total=total, description=name, told=f"{done}/{total}")
+                    return
+                told = f"loss {at.loss:.3f}, accuracy {at.accuracy:.0%}, {at.clips_per_second:.0f} clips/s"
+                share = done + at.step / at.steps
+                bar.update(
+                    task, completed=share, total=total, description=f"{name} ({done + 1}/{total})", told=told
+                )
+
+            leads = command.train(experiment, data, out, workers, show)
+        if leads:
+            typer.echo(f"{out}: trained; signlens evaluate {out} prints its tables")
 
 
 @app.command()

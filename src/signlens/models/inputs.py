@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
+from signlens.skeleton.graph import GRAPHS, REDUCED, Graph
 from signlens.skeleton.hand_features import hand_features
-from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
+from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX
+from signlens.skeleton.sam_slr import centre, clip_tensor, nodes_in_pixels
 from signlens.skeleton.streams import make_stream
 
 Array = NDArray[np.float32]
+
+NORMALISED, SAM_SLR = PREPARATIONS = ("normalised", "sam-slr")
+"""How clips become windows: signer-centred and resampled, or SAM-SLR's pixels and loop padding."""
 
 HAND_MAGNIFICATION = 3.0
 """How much larger hands are drawn about their roots, so that handshape is not lost beside place."""
@@ -30,8 +35,8 @@ def magnify_hands(joints: Array, factor: float = HAND_MAGNIFICATION) -> Array:
     return joints
 
 
-def slgcn_input(joints: Array, seen: Array, stream: str) -> Array:
-    """One stream of the 27 nodes.
+def slgcn_input(joints: Array, seen: Array, stream: str, skeleton: Graph = REDUCED) -> Array:
+    """One stream of a skeleton's nodes, the 27 of SAM-SLR by default.
 
     The channels are x, y and seen. Differences (bone, motion) are taken of the coordinates;
     seen stays what it is, so that a filled-in node is known as such in every stream. Depth is left
@@ -41,19 +46,35 @@ def slgcn_input(joints: Array, seen: Array, stream: str) -> Array:
         joints: (N, T, 49, 3) normalised joints.
         seen: (N, T, 49).
         stream: One of `signlens.skeleton.streams.STREAMS`.
+        skeleton: A graph whose nodes are among the 49 points.
 
     Returns:
-        (N, 3, T, 27) float32.
+        (N, 3, T, V) float32.
+
+    Raises:
+        UsageError: The skeleton has nodes that the 49 points do not hold.
     """
-    coordinates = make_stream(magnify_hands(joints[..., :2])[..., TO_NODES, :], stream)
+    nodes = _places(skeleton)
+    coordinates = make_stream(magnify_hands(joints[..., :2])[..., nodes, :], stream, skeleton)
     if stream.endswith("motion"):
         # Brings motion to the size of positions; the window spans about a second.
         coordinates = coordinates * np.float32(4)
-    channels = np.concatenate([coordinates, seen[..., TO_NODES, None]], axis=-1)
+    channels = np.concatenate([coordinates, seen[..., nodes, None]], axis=-1)
     return np.ascontiguousarray(np.moveaxis(channels, -1, -3), dtype=np.float32)
 
 
-def network_input(kind: str, stream: str, joints: Array, seen: Array) -> Array:
+def _places(skeleton: Graph) -> NDArray[np.int64]:
+    """(V,) position of each node among the 49 points."""
+    order = np.argsort(WHOLE_BODY_INDEX)
+    places = order[np.searchsorted(WHOLE_BODY_INDEX, skeleton.whole_body_index, sorter=order) % len(order)]
+    if not np.array_equal(WHOLE_BODY_INDEX[places], skeleton.whole_body_index):
+        raise UsageError(
+            "graph", "has nodes beyond the upper body and hands", "choose reduced or upper_body_and_hands"
+        )
+    return np.asarray(places)
+
+
+def network_input(kind: str, stream: str, joints: Array, seen: Array, graph: str = "reduced") -> Array:
     """Input of a network of the given kind.
 
     Args:
@@ -61,12 +82,32 @@ def network_input(kind: str, stream: str, joints: Array, seen: Array) -> Array:
         stream: Stream for ``slgcn``.
         joints: (N, T, 49, 3).
         seen: (N, T, 49).
+        graph: Name of the skeleton for ``slgcn``.
 
     Raises:
         UsageError: The kind is not known.
     """
     if kind == "slgcn":
-        return slgcn_input(joints, seen, stream)
+        return slgcn_input(joints, seen, stream, GRAPHS[graph])
     if kind == "handshape":
         return hand_features(joints, seen)
     raise UsageError("network", f"there is no kind {kind!r}", "choose slgcn or handshape")
+
+
+def sam_slr_input(keypoints: Array, stream: str, frames: int) -> Array:
+    """One clip as SAM-SLR's networks read it in evaluation.
+
+    Args:
+        keypoints: (T, 133, 4) whole-body keypoints: x and y in pixels, z, confidence.
+        stream: One of `signlens.skeleton.streams.STREAMS`.
+        frames: Length of the clip tensor.
+
+    Returns:
+        (1, 3, frames, 27) float32.
+
+    Raises:
+        InputRejected: No frame shows the nose and both shoulders.
+    """
+    nodes = nodes_in_pixels(keypoints[:, REDUCED.whole_body_index])
+    clips = centre(clip_tensor(nodes, stream, frames)[None], stream)
+    return np.ascontiguousarray(np.moveaxis(clips, -1, 1))

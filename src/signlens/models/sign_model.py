@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from signlens.errors import PartMissing
 from signlens.files import file_sha256
 from signlens.fusion.ensemble import ensemble
-from signlens.models.inputs import network_input
+from signlens.models.inputs import NORMALISED, SAM_SLR, network_input, sam_slr_input
 from signlens.pose import PoseClip
 from signlens.recognition import AnswerKind
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, Signing, prepare
@@ -51,7 +51,18 @@ class SignScores:
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """One network of the model: its file, and what it reads."""
+    """One network of the model: its file, and what it reads.
+
+    Attributes:
+        name: Its name.
+        file: Its ONNX file.
+        kind: ``slgcn`` or ``handshape``.
+        stream: Stream of the skeleton (``slgcn``).
+        window: Frames that it reads.
+        weight: Of its scores in the ensemble.
+        graph: Name of the skeleton (``slgcn``).
+        preparation: How a clip becomes its window, one of `signlens.models.inputs.PREPARATIONS`.
+    """
 
     name: str
     file: str
@@ -59,6 +70,8 @@ class NetworkCard:
     stream: str
     window: int
     weight: float
+    graph: str = "reduced"
+    preparation: str = NORMALISED
 
 
 class SignModel:
@@ -86,7 +99,7 @@ class SignModel:
             self.extractor: str = card["extractor"]
             self.classes: tuple[str, ...] = tuple(card["classes"])
             self.glosses: tuple[str, ...] = self.classes[: card["glosses"]]
-            self.idle: int = card["idle"]
+            self.idle: int | None = card["idle"]
             self.temperature: float = card["temperature"]
             self.unknown_below: float = card["unknown_below"]
             self.networks = tuple(NetworkCard(**network) for network in card["networks"])
@@ -118,41 +131,48 @@ class SignModel:
         """Name, version and hash, for results and galleries."""
         return {"name": self.name, "version": self.version, "sha256": self.sha256}
 
-    def prepare(self, clip: PoseClip) -> tuple[dict[int, Signing], bool]:
-        """The clip, cut to the sign, at each window that the networks read; and whether hands only rest."""
-        cut = cut_to_signing(clip.keypoints[:, WHOLE_BODY_INDEX])
-        windows = sorted({network.window for network in self.networks})
-        return {window: prepare(cut.points, window) for window in windows}, cut.only_rest
-
     def score(self, clip: PoseClip) -> SignScores:
         """Score one clip.
 
         Raises:
             InputRejected: The signer's nose and shoulders show in no frame.
         """
-        windows, only_rest = self.prepare(clip)
-        logits, embeddings = self.run({w: (s.joints[None], s.seen[None]) for w, s in windows.items()})
+        cut = cut_to_signing(clip.keypoints[:, WHOLE_BODY_INDEX])
+        windows = {
+            window: prepare(cut.points, window) for window in sorted({n.window for n in self.networks})
+        }
+        inputs = {}
+        for network in self.networks:
+            if network.preparation == SAM_SLR:
+                inputs[network.name] = sam_slr_input(clip.keypoints, network.stream, network.window)
+            else:
+                signing = windows[network.window]
+                inputs[network.name] = network_input(
+                    network.kind, network.stream, signing.joints[None], signing.seen[None], network.graph
+                )
+        logits, embeddings = self.run(inputs)
         weights = {network.name: network.weight for network in self.networks}
         return SignScores(
             log_probabilities=ensemble(logits, weights, self.temperature)[0],
             logits={name: values[0] for name, values in logits.items()},
             embedding=self.fuse_embeddings(embeddings)[0],
             signing=next(iter(windows.values())),
-            only_rest=only_rest,
+            only_rest=cut.only_rest,
         )
 
-    def run(self, clips: dict[int, tuple[Array, Array]]) -> tuple[dict[str, Array], dict[str, Array]]:
-        """All networks over a batch: window -> joints (N, T, 49, 3) and seen (N, T, 49).
+    def run(self, inputs: dict[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+        """All networks over a batch.
+
+        Args:
+            inputs: Network name -> its input (N, ...).
 
         Returns:
             Network name -> logits (N, C), and network name -> embedding (N, D).
         """
         logits, embeddings = {}, {}
         for network in self.networks:
-            joints, seen = clips[network.window]
-            clip = network_input(network.kind, network.stream, joints, seen)
             logits[network.name], embeddings[network.name] = self._sessions[network.name].run(
-                None, {"clip": clip}
+                None, {"clip": inputs[network.name]}
             )
         return logits, embeddings
 

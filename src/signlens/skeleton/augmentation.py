@@ -52,6 +52,19 @@ class Augmentation:
     mirror: float = 0.0
 
 
+@dataclass(frozen=True)
+class PixelAugmentation:
+    """How SAM-SLR's clips in pixels are varied (`signlens.skeleton.sam_slr`).
+
+    Attributes:
+        mirror: Probability of a mirrored clip.
+        shift: Largest shift of the clip in x and in y, pixels.
+    """
+
+    mirror: float = 0.0
+    shift: float = 0.0
+
+
 def augment(
     joints: Array, seen: Array, amount: Augmentation, rng: np.random.Generator
 ) -> tuple[Array, Array]:

@@ -18,15 +18,15 @@ STREAMS: tuple[str, ...] = ("joint", "bone", "joint_motion", "bone_motion")
 Array = NDArray[np.float32]
 
 
-def to_bone(joint: Array) -> Array:
+def to_bone(joint: Array, skeleton: graph.Graph = graph.REDUCED) -> Array:
     """Child minus parent for every edge, in all channels; the nose keeps its own value.
 
     Args:
-        joint: (..., V, C) with V = 27.
+        joint: (..., V, C).
+        skeleton: The tree of the V nodes.
     """
     bone = joint.copy()
-    parents = graph.PARENT[1:]
-    bone[..., 1:, :] = joint[..., 1:, :] - joint[..., parents, :]
+    bone[..., 1:, :] = joint[..., 1:, :] - joint[..., skeleton.parent[1:], :]
     return bone
 
 
@@ -60,12 +60,13 @@ def from_motion(motion: Array, first: Array) -> Array:
     return np.cumsum(steps, axis=-3, dtype=motion.dtype)
 
 
-def make_stream(joint: Array, name: str) -> Array:
+def make_stream(joint: Array, name: str, skeleton: graph.Graph = graph.REDUCED) -> Array:
     """One stream of a clip.
 
     Args:
-        joint: (..., T, 27, C), nose-centred joints.
+        joint: (..., T, V, C), nose-centred joints.
         name: One of `STREAMS`.
+        skeleton: The tree of the V nodes.
 
     Raises:
         UsageError: The name is not a stream's.
@@ -73,11 +74,11 @@ def make_stream(joint: Array, name: str) -> Array:
     if name == "joint":
         return joint.copy()
     if name == "bone":
-        return to_bone(joint)
+        return to_bone(joint, skeleton)
     if name == "joint_motion":
         return to_motion(joint)
     if name == "bone_motion":
-        return to_motion(to_bone(joint))
+        return to_motion(to_bone(joint, skeleton))
     raise UsageError("stream", f"there is none called {name!r}", f"choose from {', '.join(STREAMS)}")
 
 

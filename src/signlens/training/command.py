@@ -1,79 +1,139 @@
-"""What the verbs `train`, `evaluate` and `export` do."""
+"""What the verbs `train`, `evaluate` and `export` do with a run."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from signlens import __version__
 from signlens.errors import UsageError, require_extra
-from signlens.training.experiment import Experiment, load_experiment
+from signlens.files import whole_file
+from signlens.training.experiment import STARTER_SETS, Experiment, load_experiment
+
+if TYPE_CHECKING:
+    from signlens.training.loop import Progress
 
 EXPERIMENT_FILE = "experiment.toml"
 RUN_FILE = "run.json"
 
 
+def data_of(experiment: Experiment, given: Path | None) -> Path:
+    """Where an experiment's clips stand: as given, else as its file says (from the present folder)."""
+    from signlens.datasets.mediapipe_arrays import default_data
+
+    if given is not None:
+        return given
+    if experiment.data.dataset == STARTER_SETS:
+        return default_data()
+    return Path(experiment.data.dataset)
+
+
 def train(
     experiment_file: Path,
-    data: Path,
+    data: Path | None,
     out: Path,
-    workers: int,
-    progress: Callable[[int, int, str], None],
-) -> Path:
-    """Train every piece of an experiment that is not finished: cross-validation and the shipped weights.
+    workers: int | None,
+    progress: Callable[[int, int, str, Progress | None], None],
+) -> bool:
+    """Train every piece of an experiment that is not finished, and pool the scores.
+
+    With one worker (or one piece, or under `torchrun`) pieces train one after the other in this process and
+    report every step; with several, each trains in a process of its own.
 
     Args:
         experiment_file: The TOML file.
-        data: Folder of the landmark sets.
+        data: Folder of the clips; None takes the experiment's.
         out: Folder of the run; made if missing, gone on with if there.
-        workers: Processes.
-        progress: Called with pieces done, pieces in all, and the name of the last one.
+        workers: Processes; None is one a core.
+        progress: Called with pieces done, pieces in all, the its name, and where it is.
 
     Returns:
-        The run's folder.
+        Whether this process leads (under `torchrun` only one does).
 
     Raises:
-        UsageError: The experiment file is wrong.
-        InputRejected: A landmark set is missing.
-        PartMissing: PyTorch or ONNX is not installed.
+        UsageError: The experiment file is wrong, or the run's folder holds another experiment's run.
+        InputRejected: The clips are missing.
+        PartMissing: PyTorch is not installed.
     """
     experiment = load_experiment(experiment_file)
     try:
-        import onnx  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
         raise require_extra("train", error.name or "torch") from None
-    from signlens.training import starter
+    from signlens.training import run
+    from signlens.training.distributed import leave_world
 
-    names = starter.splits(starter.load_corpus(data))
-    pieces = [(network, split, 0) for split in names for network in experiment.networks]
-    out.mkdir(parents=True, exist_ok=True)
-    (out / EXPERIMENT_FILE).write_text(experiment_file.read_text(encoding="utf-8"), encoding="utf-8")
-    (out / RUN_FILE).write_text(json.dumps({"data": str(data)}), encoding="utf-8")
-    done = 0
+    place = data_of(experiment, data)
+    source = run.open_source(place, experiment)
+    pieces = run.pieces_of(source, experiment)
+    _claim(out, experiment_file, experiment, place)
+    together = "WORLD_SIZE" in os.environ
+    workers = min(workers or os.cpu_count() or 1, len(pieces))
+    if together or workers == 1:
+        world = run.train_here(
+            place, experiment, out, pieces, lambda done, name, at: progress(done, len(pieces), name, at)
+        )
+        leads = world.leads
+        leave_world(world)
+    else:
+        done, leads = 0, True
 
-    def count(name: str) -> None:
-        nonlocal done
-        done += 1
-        progress(done, len(pieces), name)
+        def count(name: str) -> None:
+            nonlocal done
+            done += 1
+            progress(done, len(pieces), name, None)
 
-    starter.run(data, experiment, out, pieces, workers, count)
-    return out
+        run.train_pieces(place, experiment, out, pieces, workers, count)
+    if leads:
+        run.write_pooled(out, source, experiment)
+    return leads
 
 
-def _open_run(run: Path) -> tuple[Experiment, Path]:
-    path = run / RUN_FILE
-    if not path.is_file():
+def _claim(out: Path, experiment_file: Path, experiment: Experiment, data: Path) -> None:
+    """Make the run's folder, or see that it is this experiment's."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with whole_file(out / EXPERIMENT_FILE) as part:
+            part.write_text(experiment_file.read_text(encoding="utf-8"), encoding="utf-8")
+        with whole_file(out / RUN_FILE) as part:
+            part.write_text(json.dumps({"data": str(data.resolve())}), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(out, f"the run cannot be written there ({error.strerror})", "name another") from None
+
+
+def open_run(run: Path) -> tuple[Experiment, Path]:
+    """A run's experiment and where its clips stand.
+
+    Raises:
+        UsageError: The folder is not a run's.
+    """
+    try:
+        data = Path(json.loads((run / RUN_FILE).read_text(encoding="utf-8"))["data"])
+    except (OSError, ValueError, KeyError, TypeError):
         raise UsageError(
             run, "is not the folder of a run", "train one first: signlens train EXPERIMENT.toml --out RUN"
-        )
-    return load_experiment(run / EXPERIMENT_FILE), Path(json.loads(path.read_text(encoding="utf-8"))["data"])
+        ) from None
+    return load_experiment(run / EXPERIMENT_FILE), data
 
 
-def evaluate(run: Path) -> tuple[str, dict[str, Any]]:
-    """A run's tables with intervals: as text (Markdown) and as plain values.
+def score_files(run: Path) -> dict[str, Path]:
+    """A run's pooled scores, ``val`` and ``test`` as far as there are any.
+
+    Raises:
+        UsageError: The folder is not a run's.
+        PartMissing: A piece has not been trained.
+    """
+    from signlens.training import run as runs
+
+    experiment, data = open_run(run)
+    return runs.write_pooled(run, runs.open_source(data, experiment), experiment)
+
+
+def starter_tables(run: Path) -> tuple[str, dict[str, Any]] | None:
+    """The tables of a run of the starter model, as Markdown and as plain values; None for other runs.
 
     Raises:
         UsageError: The folder is not a run's.
@@ -81,7 +141,9 @@ def evaluate(run: Path) -> tuple[str, dict[str, Any]]:
     """
     from signlens.training import starter_results
 
-    experiment, data = _open_run(run)
+    experiment, data = open_run(run)
+    if experiment.data.dataset != STARTER_SETS or experiment.data.only:
+        return None
     made, facts = starter_results.tables(data, experiment, run)
     return starter_results.markdown(made, facts), starter_results.as_json(made, facts)
 
@@ -93,7 +155,9 @@ def export(run: Path, destination: Path) -> dict[str, Any]:
         UsageError: The folder is not a run's.
         PartMissing: A piece has not been trained.
     """
-    from signlens.training import starter_results
+    from signlens.training import package, starter_results
 
-    experiment, data = _open_run(run)
-    return starter_results.package(data, experiment, run, destination, __version__)
+    experiment, data = open_run(run)
+    if experiment.data.dataset == STARTER_SETS and not experiment.data.only:
+        return starter_results.package(data, experiment, run, destination, __version__)
+    return package.package(data, experiment, run, destination, __version__)

@@ -11,40 +11,134 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from signlens.errors import UsageError
-from signlens.skeleton.augmentation import Augmentation
+from signlens.models.inputs import PREPARATIONS, SAM_SLR
+from signlens.skeleton.augmentation import Augmentation, PixelAugmentation
+
+STARTER_SETS = "starter-sets"
+"""The data source of the starter model: both landmark sets together, with their own splits."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which clips of a dataset; what is empty does not restrict.
+
+    Attributes:
+        split: Names of splits of the manifest.
+        fold: Numbers of folds.
+        signer: Signers.
+    """
+
+    split: tuple[str, ...] = ()
+    fold: tuple[int, ...] = ()
+    signer: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was asked for."""
+        return not (self.split or self.fold or self.signer)
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """One way to part a dataset.
+
+    Attributes:
+        name: Name, also of the folder with its networks.
+        train: Clips that train.
+        validation: Clips that choose the best epoch; without any the last epoch is taken.
+        test: Clips that are only scored.
+    """
+
+    name: str
+    train: Selection
+    validation: Selection = Selection()
+    test: Selection = Selection()
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where the clips come from and how they are parted.
+
+    Attributes:
+        dataset: A dataset folder (`signlens dataset import`), or ``starter-sets``.
+        preparation: ``normalised`` (signer-centred, resampled to the window) or ``sam-slr`` (pixels,
+            loop-padded, a random window in training; reference recipe).
+        only: Names of those splits of the source to train; empty is all of them.
+        split: The splits; none means the official one: train, val, test.
+    """
+
+    dataset: str
+    preparation: str = "normalised"
+    only: tuple[str, ...] = ()
+    split: tuple[SplitSettings, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How networks are trained.
+
+    Attributes:
+        batch: Clips per step, over all processes.
+        learning_rate: Highest rate of the schedule.
+        epochs: Passes over the training clips; or
+        steps: optimiser steps. One of the two is given.
+        optimiser: ``sgd`` (Nesterov), ``adam`` or ``adamw``.
+        momentum: SGD's.
+        weight_decay: On every parameter.
+        decay_until: Epoch from which on there is no weight decay; 0 is never.
+        schedule: ``one-cycle`` or ``milestones``.
+        warm_up: Epochs of linear rise at the start (``milestones``), at epoch e (e + 1) / warm_up.
+        milestones: Epochs at which the rate is multiplied by `factor`.
+        factor: See `milestones`.
+        draw: ``shuffle`` (every clip once an epoch) or ``balanced`` (by the source's weights).
+        label_smoothing: Mass of the target spread over all classes.
+        mixup: Parameter of mixup's beta distribution, applied to half of the batches; 0 is off.
+        clip_gradient: Largest norm of the gradient; 0 is off.
+        precision: ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the hardware has it.
+    """
+
+    batch: int
+    learning_rate: float
+    epochs: int = 0
+    steps: int = 0
+    optimiser: str = "adamw"
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    decay_until: int = 0
+    schedule: str = "one-cycle"
+    warm_up: int = 0
+    milestones: tuple[int, ...] = ()
+    factor: float = 0.1
+    draw: str = "shuffle"
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    clip_gradient: float = 0.0
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """One network of the ensemble and how it is trained.
+    """One network: what it is, what it reads, how it is trained.
 
     Attributes:
-        kind: ``slgcn`` or ``handshape``.
-        window: Frames of its input.
-        steps: Optimiser steps.
-        batch: Clips per step.
-        learning_rate: Peak of the one-cycle schedule.
-        weight_decay: AdamW's.
+        kind: ``slgcn``, ``handshape``, ``sstcn``.
+        window: Frames that it reads in training.
+        training: How it is trained.
+        configuration: Named shape of the network (SL-GCN, SSTCN: ``paper``, ``starter`` / ``small``).
+        shape: Fields of the network's configuration that differ from the named one.
         stream: Stream of the skeleton (SL-GCN only).
-        channels: Output channels of each block (SL-GCN only).
-        strides: Temporal strides of each block (SL-GCN only).
-        temporal_kernel: Kernel over time (SL-GCN only).
-        groups: Decoupling groups (SL-GCN only).
-        width: Channels (hand-shape network only).
+        frames: Frames that it reads in evaluation; 0 is `window`.
+        augment: Whether its clips are augmented.
     """
 
     kind: str
     window: int
-    steps: int
-    batch: int
-    learning_rate: float
-    weight_decay: float
+    training: TrainingSettings
+    configuration: str = "starter"
+    shape: dict[str, Any] = field(default_factory=dict)
     stream: str = ""
-    channels: tuple[int, ...] = ()
-    strides: tuple[int, ...] = ()
-    temporal_kernel: int = 9
-    groups: int = 16
-    width: int = 128
+    frames: int = 0
+    augment: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,34 +148,33 @@ class Experiment:
     Attributes:
         name: Name of the model that comes out.
         seed: Seed of all randomness.
-        target_share: Share of each batch that comes from the data set under test, where there are two.
-        label_smoothing: Mass of the target spread over all classes.
-        mixup: Parameter of mixup's beta distribution, applied to half of the batches; 0 is off.
-        bfloat16: Mixed precision; fast on processors that have it, slow on others.
-        augmentation: How clips are varied.
+        data: The clips.
+        augmentation: How clips are varied; of the kind that the preparation asks for.
         networks: The networks by name.
     """
 
     name: str
     seed: int
-    target_share: float
-    label_smoothing: float
-    mixup: float
-    bfloat16: bool
-    augmentation: Augmentation
+    data: DataSettings
+    augmentation: Augmentation | PixelAugmentation
     networks: dict[str, NetworkSettings] = field(default_factory=dict)
 
     def digest(self, network: str) -> str:
         """Hash of all that decides one network's training, to tell finished work from outdated work."""
         parts = dataclasses.asdict(self)
         parts["networks"] = {network: parts["networks"][network]}
+        # Where the data stand and which of their splits are wanted now do not change a piece.
+        for key in ("dataset", "only"):
+            del parts["data"][key]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 T = TypeVar("T")
 
 
-def _build(cls: type[T], table: dict[str, Any], where: str, path: Path) -> T:
+def _build(cls: type[T], table: Any, where: str, path: Path) -> T:
+    if not isinstance(table, dict):
+        raise UsageError(path, f"{where} is not a table", "see experiments/ for examples")
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(table) - set(known))
     if unknown:
@@ -95,24 +188,87 @@ def _build(cls: type[T], table: dict[str, Any], where: str, path: Path) -> T:
     ]
     if needed:
         raise UsageError(path, f"{where} lacks {needed[0]!r}", "add it")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    made = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    for name, value in made.items():
+        expected = str(known[name].type).split("[")[0]
+        right = {
+            "int": isinstance(value, int) and not isinstance(value, bool),
+            "float": isinstance(value, int | float) and not isinstance(value, bool),
+            "str": isinstance(value, str),
+            "bool": isinstance(value, bool),
+            "tuple": isinstance(value, tuple),
+        }.get(expected, True)
+        if not right:
+            raise UsageError(path, f"{name!r} in {where} is not {expected}: {value!r}", "correct it")
+    return cls(**made)
+
+
+def _choice(value: str, known: tuple[str, ...], what: str, path: Path) -> None:
+    if value not in known:
+        raise UsageError(path, f"there is no {what} {value!r}", f"choose from {', '.join(known)}")
 
 
 def load_experiment(path: Path) -> Experiment:
     """Read an experiment file.
 
     Raises:
-        UsageError: The file is missing, is not TOML, or holds an unknown or lacks a needed key.
+        UsageError: The file is missing, is not TOML, holds an unknown or lacks a needed key, or a value
+            that is none of those known.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise UsageError(path, "there is no such experiment file", "see experiments/") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(path, f"is not TOML ({error})", "correct it") from None
-    table["augmentation"] = _build(Augmentation, table.get("augmentation", {}), "[augmentation]", path)
+    common = table.pop("training", {})
+    data = _data(table.get("data", {}), path)
+    table["data"] = data
+    kind = PixelAugmentation if data.preparation == SAM_SLR else Augmentation
+    table["augmentation"] = _build(kind, table.get("augmentation", {}), "[augmentation]", path)
     table["networks"] = {
-        name: _build(NetworkSettings, entry, f"[networks.{name}]", path)
-        for name, entry in table.get("networks", {}).items()
+        name: _network(name, entry, common, path) for name, entry in table.get("networks", {}).items()
     }
+    if not table["networks"]:
+        raise UsageError(path, "the file names no network", "add [networks.NAME]")
     return _build(Experiment, table, "the file", path)
+
+
+def _data(entry: Any, path: Path) -> DataSettings:
+    splits = []
+    for part in entry.get("split", ()) if isinstance(entry, dict) else ():
+        where = f"[[data.split]] {part.get('name', '')}"
+        made = {
+            key: _build(Selection, value, f"{key} of {where}", path) if key != "name" else value
+            for key, value in part.items()
+        }
+        splits.append(_build(SplitSettings, made, where, path))
+    if splits:
+        entry = {**entry, "split": splits}
+    data = _build(DataSettings, entry, "[data]", path)
+    _choice(data.preparation, PREPARATIONS, "preparation", path)
+    return data
+
+
+def _network(name: str, entry: Any, common: Any, path: Path) -> NetworkSettings:
+    where = f"[networks.{name}]"
+    if not isinstance(entry, dict):
+        raise UsageError(path, f"{where} is not a table", "see experiments/ for examples")
+    training = _build(
+        TrainingSettings, {**common, **entry.get("training", {})}, f"[training] of {where}", path
+    )
+    _choice(training.optimiser, ("sgd", "adam", "adamw"), "optimiser", path)
+    _choice(training.schedule, ("one-cycle", "milestones"), "schedule", path)
+    _choice(training.draw, ("shuffle", "balanced"), "draw", path)
+    _choice(training.precision, ("auto", "float32", "bfloat16"), "precision", path)
+    if bool(training.epochs) == bool(training.steps):
+        raise UsageError(path, f"{where} needs either epochs or steps", "give one of the two")
+    if training.batch < 1 or training.learning_rate <= 0:
+        raise UsageError(path, f"batch and learning_rate of {where} are to be positive", "correct them")
+    network = _build(NetworkSettings, {**entry, "training": training}, where, path)
+    _choice(network.kind, ("slgcn", "handshape", "sstcn"), "kind of network", path)
+    if network.window < 1:
+        raise UsageError(path, f"window of {where} is to be positive", "correct it")
+    # A list in a shape is a tuple in the configuration.
+    shape = {k: tuple(v) if isinstance(v, list) else v for k, v in network.shape.items()}
+    return dataclasses.replace(network, shape=shape)

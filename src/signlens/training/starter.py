@@ -1,18 +1,12 @@
-"""The starter model: cross-validated on two landmark sets, then trained on everything and shipped.
+"""The clips of the starter model: two landmark sets together, their classes and their splits.
 
-Work is cut into pieces, one network on one split; each finished piece is a file, so a run that was
-stopped goes on where it was. Every score that is reported or calibrated on comes from a network
-that saw neither the clip nor (Traduttore) its signer, nor (WLASL50-real) its fold.
+Every score that is reported or calibrated on comes from a network that saw neither the clip nor
+(Traduttore) its signer, nor (WLASL50-real) its fold.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import multiprocessing
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.datasets.mediapipe_arrays import IDLE, LandmarkClip, load_traduttore, load_wlasl50
-from signlens.errors import SignLensError
-from signlens.files import whole_file
-from signlens.models.inputs import network_input
 from signlens.skeleton.normalise import prepare
-from signlens.training.experiment import Experiment
+from signlens.training.experiment import Experiment, NetworkSettings
+from signlens.training.sources import TEST, VALIDATION, Rows, Split, normalised_input
 
 Array = NDArray[np.float32]
 
@@ -34,26 +26,11 @@ SHARED_WORDS = (
 )  # fmt: skip
 """The twelve words that both recorders of Traduttore signed."""
 
+EXTRACTOR = "mediapipe-holistic"
+
 FOLDS = 5
 OPEN_SET_STEP = 5
 """Every how many-th gloss is left out of training to see what unknown signs look like."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which clips train and which are scored.
-
-    Attributes:
-        name: Name, also of its files.
-        train: Row numbers.
-        score: Row numbers; empty when the split only trains the shipped weights.
-        target: Set whose clips make up the experiment's target share of each batch.
-    """
-
-    name: str
-    train: NDArray[np.int64]
-    score: NDArray[np.int64]
-    target: str
 
 
 @dataclass(frozen=True)
@@ -93,11 +70,16 @@ def load_corpus(data: Path) -> Corpus:
     return Corpus(clips, (*glosses, IDLE, *letters), len(glosses))
 
 
+TARGET_SHARE = 0.6
+"""Share of each batch that comes from the set under test."""
+
+
 def splits(corpus: Corpus) -> dict[str, Split]:
     """All splits by name.
 
     ``wlasl-fold-K`` (given folds), ``traduttore-1-to-2`` and ``traduttore-2-to-1`` (recorders),
-    ``open-set`` (every fifth gloss left out and scored) and ``everything``. The other
+    ``open-set`` (every fifth gloss left out and scored), ``inner-K`` (a fold validates, the one before it is
+    not seen: to choose a recipe without the fold that will be scored) and ``everything``. The other
     set, whole, is always in training.
     """
     clips = corpus.clips
@@ -107,34 +89,41 @@ def splits(corpus: Corpus) -> dict[str, Split]:
     letter = np.array([c.gloss.startswith("letter:") for c in clips])
     rows = np.arange(len(clips))
     found = {}
+
+    def add(name: str, train: NDArray[np.bool_], score: dict[str, Rows], target: NDArray[np.bool_]) -> None:
+        chosen = rows[train]
+        found[name] = Split(name, chosen, score, _draw_weights(corpus, chosen, target[chosen]))
+
     for k in range(FOLDS):
-        found[f"wlasl-fold-{k}"] = Split(f"wlasl-fold-{k}", rows[fold != k], rows[fold == k], "wlasl50")
+        add(f"wlasl-fold-{k}", fold != k, {TEST: rows[fold == k]}, wlasl)
     one, others = signer == "recorder1", np.isin(signer, ["recorder2", "recorder3"])
     for name, train, score in (
         ("traduttore-1-to-2", one, signer == "recorder2"),
         ("traduttore-2-to-1", others, one),
     ):
-        found[name] = Split(name, rows[train | wlasl], rows[score & ~letter], "traduttore")
+        add(name, train | wlasl, {TEST: rows[score & ~letter]}, ~wlasl)
     labels = corpus.labels
     left_out = np.isin(labels, np.arange(corpus.vocabulary)[::OPEN_SET_STEP])
-    found["open-set"] = Split("open-set", rows[~left_out], rows[left_out & wlasl], "wlasl50")
-    found["everything"] = Split("everything", rows, rows[:0], "wlasl50")
+    add("open-set", ~left_out, {TEST: rows[left_out & wlasl]}, wlasl)
+    for k in range(FOLDS):
+        unseen = (k - 1) % FOLDS
+        add(f"inner-{k}", ~np.isin(fold, [k, unseen]), {VALIDATION: rows[fold == k]}, wlasl)
+    add("everything", np.ones(len(rows), np.bool_), {}, wlasl)
     return found
 
 
-def draw_weights(corpus: Corpus, split: Split, target_share: float) -> NDArray[np.float64]:
+def _draw_weights(corpus: Corpus, train: Rows, target: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How often each training clip is drawn: the target set's share, rare classes more often."""
-    labels = corpus.labels[split.train]
+    labels = corpus.labels[train]
     count = np.bincount(labels, minlength=len(corpus.classes))
     weight = 1 / np.sqrt(count[labels])
-    target = np.array([corpus.clips[i].name.startswith(split.target + "/") for i in split.train])
-    for part, share in ((target, target_share), (~target, 1 - target_share)):
+    for part, share in ((target, TARGET_SHARE), (~target, 1 - TARGET_SHARE)):
         if part.any():
             weight[part] *= share / weight[part].sum()
     return np.asarray(weight)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def prepared_clips(data: Path, window: int) -> tuple[Corpus, Array, Array]:
     """All clips at one window: the corpus, joints (N, T, 49, 3) and seen (N, T, 49)."""
     corpus = load_corpus(data)
@@ -142,108 +131,35 @@ def prepared_clips(data: Path, window: int) -> tuple[Corpus, Array, Array]:
     return corpus, np.stack([m.joints for m in made]), np.stack([m.seen for m in made])
 
 
-def run_piece(
-    data: Path, experiment: Experiment, network: str, split_name: str, seed: int, out: Path
-) -> Path:
-    """Train one network on one split and write its scores (or, for ``everything``, its ONNX file).
+class StarterSource:
+    """Both landmark sets as a source of clips (`signlens.training.sources.ClipSource`), kept in memory.
 
     Args:
-        data: Folder of the landmark sets.
-        experiment: Settings.
-        network: Name of the network.
-        split_name: Name of the split.
-        seed: Added to the experiment's seed.
-        out: Folder of the run.
-
-    Returns:
-        The file that it wrote, or found finished by the same settings.
-    """
-    import torch
-
-    from signlens.training.export import export_onnx
-    from signlens.training.loop import PreparedClips, fit, infer
-
-    experiment = dataclasses.replace(experiment, seed=experiment.seed + seed)
-    target = out / f"{split_name}.{network}.{seed}.npz"
-    digest = experiment.digest(network)
-    if target.is_file():
-        with np.load(target, allow_pickle=False) as done:
-            if str(done["digest"]) == digest:
-                return target
-    torch.set_num_threads(1)
-    settings = experiment.networks[network]
-    corpus, joints, seen = prepared_clips(data, settings.window)
-    split = splits(corpus)[split_name]
-    clips = PreparedClips(
-        joints[split.train],
-        seen[split.train],
-        corpus.labels[split.train],
-        draw_weights(corpus, split, experiment.target_share),
-    )
-    model = fit(clips, len(corpus.classes), experiment, network)
-    rows = split.score
-    if split_name == "everything":
-        some = split.train[:: max(1, len(split.train) // 64)]
-        example = network_input(settings.kind, settings.stream, joints[some], seen[some])
-        export_onnx(model, example, target.with_suffix(".onnx"))
-        rows = split.train
-    logits, embedding = infer(model, settings, joints[rows], seen[rows])
-    # The target set's training clips in the same space: a gallery that knows no scored clip.
-    known = np.array([i for i in split.train if corpus.clips[i].name.startswith(split.target + "/")])
-    _, gallery = infer(model, settings, joints[known], seen[known])
-    with whole_file(target) as part:
-        np.savez(
-            part,
-            digest=digest,
-            rows=rows,
-            logits=logits,
-            embedding=embedding,
-            gallery_rows=known,
-            gallery=gallery,
-        )
-    return target
-
-
-def run(
-    data: Path,
-    experiment: Experiment,
-    out: Path,
-    pieces: Iterable[tuple[str, str, int]],
-    workers: int,
-    progress: Callable[[str], None],
-) -> None:
-    """Train all pieces that are not finished, some at a time.
-
-    Args:
-        data: Folder of the landmark sets.
-        experiment: Settings.
-        out: Folder of the run.
-        pieces: (network, split, seed).
-        workers: Processes.
-        progress: Called with the name of each finished piece.
+        data: Folder that holds ``traduttore-asl`` and ``wlasl50-real``.
+        experiment: Its augmentation.
 
     Raises:
-        SignLensError: A piece failed; the others are kept.
+        InputRejected: A set is missing.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "classes.json").write_text(json.dumps(load_corpus(data).classes), encoding="utf-8")
-    # One process a core, and what they start with is inherited: threads inside the pieces would only
-    # wait for each other.
-    os.environ["OMP_NUM_THREADS"] = "1"
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context) as pool:
-        jobs = {
-            pool.submit(run_piece, data, experiment, network, split, seed, out): f"{split} {network} {seed}"
-            for network, split, seed in pieces
-        }
-        for job in as_completed(jobs):
-            try:
-                job.result()
-            except Exception as error:
-                pool.shutdown(wait=True, cancel_futures=True)
-                if isinstance(error, SignLensError):
-                    raise
-                raise SignLensError(
-                    out, f"training of {jobs[job]} failed ({error!r})", "run it again"
-                ) from error
-            progress(jobs[job])
+
+    def __init__(self, data: Path, experiment: Experiment) -> None:
+        self.corpus = load_corpus(data)
+        self.classes = self.corpus.classes
+        self.names = tuple(c.name for c in self.corpus.clips)
+        self.signers = tuple(c.signer for c in self.corpus.clips)
+        self.labels = self.corpus.labels
+        self.folds = np.array([c.fold for c in self.corpus.clips])
+        self.identity = hashlib.sha256("\n".join(self.names).encode()).hexdigest()
+        self.extractor = EXTRACTOR
+        self._data = data
+        self._augmentation = experiment.augmentation
+
+    def splits(self) -> dict[str, Split]:
+        """See `splits`."""
+        return splits(self.corpus)
+
+    def inputs(self, rows: Rows, network: NetworkSettings, rng: np.random.Generator | None) -> Array:
+        """See `ClipSource.inputs`."""
+        window = network.window if rng is not None else network.frames or network.window
+        _, joints, seen = prepared_clips(self._data, window)
+        return normalised_input(joints[rows], seen[rows], network, self._augmentation, rng)

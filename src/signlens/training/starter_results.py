@@ -1,6 +1,6 @@
 """The starter model's tables, its calibration, and the folder that ships.
 
-All scores come from the out-of-fold pieces of `signlens.training.starter`. The one ensemble weight
+All scores come from the out-of-fold splits of `signlens.training.starter`. The one ensemble weight
 that is learned (the hand-shape network's, beside SAM-SLR's fixed stream weights) and the temperature
 are cross-fitted: for the clips of a fold they are chosen on the other folds.
 """
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import PartMissing
 from signlens.evaluation.metrics import (
     Interval,
     bootstrap,
@@ -28,8 +27,21 @@ from signlens.files import file_sha256, whole_file
 from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax
 from signlens.skeleton.hand_features import hand_features
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
+from signlens.training import run
+from signlens.training.distributed import ALONE
 from signlens.training.experiment import Experiment
-from signlens.training.starter import FOLDS, SHARED_WORDS, Corpus, prepared_clips, splits
+from signlens.training.export import export_onnx
+from signlens.training.loop import infer
+from signlens.training.sources import TEST
+from signlens.training.starter import (
+    EXTRACTOR,
+    FOLDS,
+    SHARED_WORDS,
+    Corpus,
+    StarterSource,
+    prepared_clips,
+    splits,
+)
 
 Logits = dict[str, NDArray[np.float64]]
 
@@ -37,8 +49,6 @@ HAND_SHAPE = "hand_shape"
 HAND_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0)
 KNOWN_ACCEPTED = 0.9
 """Share of rightly recognised out-of-fold clips that must be answered rather than called unknown."""
-
-EXTRACTOR = "mediapipe-holistic"
 
 
 @dataclass(frozen=True)
@@ -60,29 +70,18 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def load_scores(out: Path, experiment: Experiment, split: str) -> tuple[NDArray[np.int64], Logits, Logits]:
-    """Row numbers, logits and embeddings of a split, averaged over seeds (embeddings of the first).
+def load_logits(out: Path, experiment: Experiment, split: str) -> tuple[NDArray[np.int64], Logits]:
+    """Row numbers and every network's logits of a split's scored clips.
 
     Raises:
         PartMissing: A network has not been trained on the split.
     """
-    rows: NDArray[np.int64] | None = None
+    rows: NDArray[np.int64] = np.zeros(0, np.int64)
     logits: Logits = {}
-    embeddings: Logits = {}
     for network in experiment.networks:
-        files = sorted(out.glob(f"{split}.{network}.*.npz"))
-        if not files:
-            raise PartMissing(out, f"has no scores of {network} on {split}", "train it first")
-        found = []
-        for file in files:
-            with np.load(file, allow_pickle=False) as piece:
-                rows = piece["rows"]
-                found.append(piece["logits"].astype(np.float64))
-                embeddings.setdefault(network, piece["embedding"])
-        logits[network] = np.mean(found, axis=0)
-    if rows is None:
-        raise PartMissing(out, "the experiment has no networks", "add one")
-    return rows, logits, embeddings
+        rows, found = run.load_scores(out, (network, split), TEST)
+        logits[network] = found.astype(np.float64)
+    return rows, logits
 
 
 def weights_with(hand_weight: float) -> dict[str, float]:
@@ -178,7 +177,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
     labels = corpus.labels
     made: list[Table] = []
 
-    parts = [load_scores(out, experiment, f"wlasl-fold-{k}") for k in range(FOLDS)]
+    parts = [load_logits(out, experiment, f"wlasl-fold-{k}") for k in range(FOLDS)]
     rows = np.concatenate([p[0] for p in parts])
     logits = {n: np.concatenate([p[1][n] for p in parts]) for n in experiment.networks}
     fold = np.concatenate([np.full(len(p[0]), k) for k, p in enumerate(parts)])
@@ -245,7 +244,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         ("traduttore-1-to-2", "Traduttore, 12 shared words, recorder1 -> recorder2"),
         ("traduttore-2-to-1", "Traduttore, 12 shared words, recorder2 + recorder3 -> recorder1"),
     ):
-        rows, logits, _ = load_scores(out, experiment, name)
+        rows, logits = load_logits(out, experiment, name)
         keep = np.isin(labels[rows], words)
         order = {int(w): i for i, w in enumerate(words)}
         local = np.array([order[int(c)] for c in labels[rows][keep]])
@@ -277,7 +276,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         idle_scores[name] = (scores[idle], hands[idle])
     facts["temperature"] = wlasl_temperature
 
-    facts.update(_retrieval_gain(out, corpus, fold, task, glosses))
+    facts.update(_retrieval_gain(out, experiment, StarterSource(data, experiment), fold, task, glosses))
     facts.update(_unknown_signs(out, experiment, corpus, full, shipped_weight, wlasl_temperature))
     for name, scores in unseen_scores.items():
         facts[f"{name}_unseen_word_clips"] = len(scores)
@@ -297,7 +296,8 @@ RETRIEVAL_STRENGTHS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 def _retrieval_gain(
     out: Path,
-    corpus: Corpus,
+    experiment: Experiment,
+    source: StarterSource,
     fold: NDArray[np.int64],
     task: NDArray[np.float64],
     glosses: NDArray[np.int64],
@@ -311,17 +311,24 @@ def _retrieval_gain(
     from signlens.retrieval.scores import class_shares, retrieval_terms
 
     settings = FusionSettings()
+    corpus = source.corpus
     labels = corpus.labels
     names = [corpus.classes[g] for g in glosses]
     shares = np.zeros_like(task)
     local = np.zeros(len(task), np.int64)
     nearest = np.zeros(len(task), np.bool_)
     for k in range(FOLDS):
-        with np.load(out / f"wlasl-fold-{k}.{HAND_SHAPE}.0.npz", allow_pickle=False) as piece:
-            query, gallery = (
-                v / np.linalg.norm(v, axis=1, keepdims=True) for v in (piece["embedding"], piece["gallery"])
-            )
-            rows, known = piece["rows"], piece["gallery_rows"]
+        piece = (HAND_SHAPE, f"wlasl-fold-{k}")
+        split = splits(corpus)[piece[1]]
+        rows = split.score[TEST]
+        # The gallery is the fold's own training clips: it knows no scored clip.
+        known = np.array([i for i in split.train if corpus.clips[i].name.startswith("wlasl50/")])
+        network = run.load_network(out, experiment, piece, len(corpus.classes))
+        _, found = infer(network, source, experiment.networks[HAND_SHAPE], known, ALONE)
+        query, gallery = (
+            v / np.linalg.norm(v, axis=1, keepdims=True)
+            for v in (run.load_embedding(out, piece, TEST), found)
+        )
         here = np.flatnonzero(fold == k)
         local[here] = np.searchsorted(glosses, labels[rows])
         owners = [corpus.clips[i].gloss for i in known]
@@ -376,7 +383,7 @@ def _unknown_signs(
 ) -> dict[str, Any]:
     """The threshold below which a clip is called unknown, and what it does to glosses never trained."""
     labels = corpus.labels
-    known_rows = np.concatenate([splits(corpus)[f"wlasl-fold-{k}"].score for k in range(FOLDS)])
+    known_rows = np.concatenate([splits(corpus)[f"wlasl-fold-{k}"].score[TEST] for k in range(FOLDS)])
     right = known.argmax(axis=1) == labels[known_rows]
     best = np.exp(known.max(axis=1))
     threshold = float(np.quantile(best[right], 1 - KNOWN_ACCEPTED))
@@ -385,7 +392,7 @@ def _unknown_signs(
         "known_right_accepted": float((best[right] >= threshold).mean()),
         "known_wrong_called_unknown": float((best[~right] < threshold).sum() / max((~right).sum(), 1)),
     }
-    _, logits, _ = load_scores(out, experiment, "open-set")
+    _, logits = load_logits(out, experiment, "open-set")
     scores = ensemble(logits, weights_with(hand_weight), temperature)
     outside = _not_a_sign(scores, corpus, threshold)
     facts["left_out_clips"] = len(outside)
@@ -458,13 +465,12 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
     weights = weights_with(facts["hand_weight_shipped"])
     destination.mkdir(parents=True, exist_ok=True)
     networks, hashes = [], {}
+    source = StarterSource(data, experiment)
+    some = np.arange(0, len(corpus.clips), max(1, len(corpus.clips) // 64))
     for name, settings in experiment.networks.items():
-        source = out / f"everything.{name}.0.onnx"
-        if not source.is_file():
-            raise PartMissing(source, "the shipped network has not been trained", "train it first")
+        network = run.load_network(out, experiment, (name, "everything"), len(corpus.classes))
         file = f"{name}.onnx"
-        with whole_file(destination / file) as part:
-            part.write_bytes(source.read_bytes())
+        export_onnx(network, source.inputs(some, settings, None), destination / file)
         hashes[file] = file_sha256(destination / file)
         networks.append(
             {
@@ -495,8 +501,7 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
 
     model = SignModel(destination)
     rows = gallery_rows(corpus)
-    windows = {w: prepared_clips(data, w)[1:] for w in {n.window for n in model.networks}}
-    _, embeddings = model.run({w: (j[rows], s[rows]) for w, (j, s) in windows.items()})
+    _, embeddings = model.run({n: source.inputs(rows, s, None) for n, s in experiment.networks.items()})
     hashes[GALLERY_FILE] = Gallery(
         vectors=model.fuse_embeddings(embeddings),
         glosses=tuple(corpus.clips[i].gloss for i in rows),
