@@ -1,0 +1,86 @@
+"""The one type that every source of depth gives, and what they share."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.pose.clip import PoseClip
+
+LEFT_SHOULDER, RIGHT_SHOULDER = 5, 6
+"""Among the 133 whole-body keypoints."""
+
+Array = NDArray[np.float32]
+
+STEEPEST = 3.0
+"""Largest slope, depth over breadth, at which the plane of the shoulders is carried on to other points."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Depth of a clip's keypoints by one source.
+
+    Attributes:
+        source: Name of the source.
+        z: (T, 133) float32, shoulder widths from the middle of the shoulders, larger is farther; NaN where
+            the source says nothing.
+        unit: Pixels per shoulder width, as this source sees the shoulders in space.
+        reasons: Why this depth is less than it could be; empty for a healthy one.
+    """
+
+    source: str
+    z: Array
+    unit: float
+    reasons: tuple[str, ...] = ()
+
+
+def in_shoulder_widths(
+    clip: PoseClip, source: str, pixels: NDArray[np.float64], reasons: tuple[str, ...] = ()
+) -> Depth:
+    """A source's depth in pixels, brought to the common origin and unit.
+
+    Args:
+        clip: The poses.
+        source: Name of the source.
+        pixels: (T, 133) in the scale of x and y, any origin in each frame; NaN where unknown.
+        reasons: What is wrong with it.
+    """
+    pair = clip.keypoints[:, [LEFT_SHOULDER, RIGHT_SHOULDER]].astype(np.float64)
+    depth = pixels[:, [LEFT_SHOULDER, RIGHT_SHOULDER]]
+    across = pair[:, 0, :2] - pair[:, 1, :2]
+    width = np.sqrt((across**2).sum(axis=1) + (depth[:, 0] - depth[:, 1]) ** 2)
+    known = np.isfinite(width) & (pair[..., 3] > 0).all(axis=1) & (width > 0)
+    if not known.any():
+        unknown = np.full(pixels.shape, np.nan, np.float32)
+        return Depth(source, unknown, 1.0, (*reasons, "The depth of the shoulders is known in no frame."))
+    unit = float(np.median(width[known]))
+    origin = np.where(known, depth.mean(axis=1), np.nan)[:, None]
+    return Depth(source, ((pixels - origin) / unit).astype(np.float32), unit, reasons)
+
+
+def with_depth(clip: PoseClip, depth: Depth) -> PoseClip:
+    """The clip with this depth for its z, in pixels.
+
+    Points that are seen but whose depth is not known are put into the upright plane through the
+    shoulders, or to the depth of their middle where that is not known either.
+
+    Args:
+        clip: The poses.
+        depth: Of the same clip.
+    """
+    keypoints = clip.keypoints.copy()
+    seen = keypoints[..., 3] > 0
+    z = depth.z.astype(np.float64) * depth.unit
+    pair = [LEFT_SHOULDER, RIGHT_SHOULDER]
+    x = keypoints[..., 0].astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = (z[:, pair[0]] - z[:, pair[1]]) / (x[:, pair[0]] - x[:, pair[1]])
+    slope = np.clip(np.nan_to_num(slope, nan=0.0, posinf=STEEPEST, neginf=-STEEPEST), -STEEPEST, STEEPEST)
+    middle = np.where(seen[:, pair].all(axis=1), x[:, pair].mean(axis=1), np.nan)
+    plane = np.nan_to_num(slope[:, None] * (x - middle[:, None]), nan=0.0)
+    keypoints[..., 2] = np.where(np.isfinite(z), z, plane)
+    keypoints[~seen, :3] = np.nan
+    return dataclasses.replace(clip, keypoints=keypoints)
