@@ -1,19 +1,28 @@
 """Published MediaPipe landmark arrays: Traduttore ASL and the 50 glosses of WLASL50-real.
 
-Both come as one npz (``landmarks``) beside a csv of clips. They are read, never copied.
+Both come as one npz (``landmarks``) beside a csv of clips. `load_traduttore` and `load_wlasl50` hold a whole
+set in memory; `open_traduttore` and `open_wlasl50` give labels and poses to an import, clip by clip.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
-from collections.abc import Callable, Collection
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.folder import FRAME_HEIGHTS
+from signlens.datasets.importing import Found
+from signlens.datasets.labels import LabelledClip, Labels
+from signlens.datasets.tables import TableRow, read_csv
 from signlens.errors import InputRejected
 from signlens.pose import WHOLE_BODY_KEYPOINTS, PoseClip, Provenance
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX
@@ -26,6 +35,8 @@ WLASL50_ASPECT = 1.4
 _MEDIAPIPE_BODY = [0, 11, 12, 13, 14, 15, 16]
 
 IDLE = "idle"
+
+_RECORDER_SPLITS = {"recorder1": "train", "recorder2": "test"}
 
 
 @dataclass(frozen=True)
@@ -65,10 +76,8 @@ def load_traduttore(folder: Path, only: Collection[str] | None = None) -> list[L
         InputRejected: The folder does not hold the set.
     """
     rows, landmarks = _read(folder, (20, 258), _traduttore_name, only)
-    body = landmarks[..., :132].reshape(len(rows), 20, 33, 4)[:, :, _MEDIAPIPE_BODY]
-    points = _points(body, landmarks[..., 132:195], landmarks[..., 195:], TRADUTTORE_ASPECT)
     clips = []
-    for row, clip in zip(rows, points, strict=True):
+    for row, clip in zip(rows, _traduttore_points(landmarks), strict=True):
         if row["all_zero"] == "1" or row["duplicate_of"]:
             continue
         clips.append(LandmarkClip(_traduttore_name(row), _traduttore_gloss(row), row["recorder"], -1, clip))
@@ -86,8 +95,6 @@ def load_wlasl50(folder: Path, only: Collection[str] | None = None) -> list[Land
         InputRejected: The folder does not hold the set.
     """
     rows, landmarks = _read(folder, (30, 170), _wlasl50_name, only)
-    body = landmarks[..., :44].reshape(len(rows), 30, 11, 4)[:, :, :7]
-    points = _points(body, landmarks[..., 44:107], landmarks[..., 107:], WLASL50_ASPECT)
     return [
         LandmarkClip(
             _wlasl50_name(row),
@@ -96,8 +103,167 @@ def load_wlasl50(folder: Path, only: Collection[str] | None = None) -> list[Land
             int(row["fold"]),
             clip[: max(int(row["length"]), 1)],
         )
-        for row, clip in zip(rows, points, strict=True)
+        for row, clip in zip(rows, _wlasl50_points(landmarks), strict=True)
     ]
+
+
+def open_traduttore(folder: Path) -> tuple[Labels, LandmarkPoses]:
+    """Traduttore ASL for an import.
+
+    The recorder stands for the signer. recorder1 trains, recorder2 tests, recorder3 (letters and one word)
+    belongs to no split; the fold is the recorder's number, from 0.
+
+    Args:
+        folder: The set's folder.
+
+    Raises:
+        InputRejected: The folder does not hold the set.
+    """
+    table = folder / "clips.csv"
+    columns = ("gloss", "sequence", "kind", "recorder", "all_zero", "duplicate_of")
+    clips: list[LabelledClip] = []
+    entries: dict[str, _Entry] = {}
+    for number, row in enumerate(read_csv(table, columns)):
+        recorder = row.filled("recorder")
+        digits = recorder.removeprefix("recorder")
+        if not digits.isdecimal():
+            raise row.error(f"{recorder!r} is no recorder", "give the set as released")
+        name = _traduttore_name(row.values)
+        fold, split = int(digits) - 1, _RECORDER_SPLITS.get(recorder, "")
+        clips.append(LabelledClip(name, _traduttore_gloss(row.values), recorder, split, fold, (name,)))
+        reason = "its landmarks are all zero" if row["all_zero"] == "1" else ""
+        if row["duplicate_of"] and not reason:
+            reason = f"it is a duplicate of {row['duplicate_of']}"
+        _add_entry(entries, row, name, _Entry(number, 20, reason))
+    return _labels("traduttore", clips, table), LandmarkPoses(
+        folder / "clips.npz", entries, (20, 258), _traduttore_points
+    )
+
+
+def open_wlasl50(folder: Path) -> tuple[Labels, LandmarkPoses]:
+    """WLASL50-real for an import: no signers, no splits, five folds.
+
+    Args:
+        folder: The set's folder.
+
+    Raises:
+        InputRejected: The folder does not hold the set.
+    """
+    table = folder / "clips.csv"
+    clips: list[LabelledClip] = []
+    entries: dict[str, _Entry] = {}
+    for number, row in enumerate(read_csv(table, ("gloss", "sequence", "length", "fold"))):
+        name, fold = _wlasl50_name(row.values), row.whole_number("fold", below=1000)
+        clips.append(LabelledClip(name, row.filled("gloss"), "", "", fold, (name,)))
+        length = row.whole_number("length", below=31)
+        _add_entry(entries, row, name, _Entry(number, length, "" if length else "it has no frame"))
+    return _labels("wlasl50", clips, table), LandmarkPoses(
+        folder / "clips.npz", entries, (30, 170), _wlasl50_points
+    )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where a clip stands in the array, how many of its frames count, and what speaks against it."""
+
+    row: int
+    frames: int
+    reason: str
+
+
+def _add_entry(entries: dict[str, _Entry], row: TableRow, name: str, entry: _Entry) -> None:
+    if name in entries:
+        raise row.error(f"the clip {name} comes twice", "give the set as released")
+    entries[name] = entry
+
+
+def _labels(kind: str, clips: list[LabelledClip], table: Path) -> Labels:
+    return Labels(kind, tuple(sorted({clip.gloss for clip in clips})), tuple(clips), (table,))
+
+
+class LandmarkPoses:
+    """The poses of a landmark set, unpacked clip by clip (see `signlens.datasets.importing.PoseSource`).
+
+    Args:
+        arrays: The npz with ``landmarks``.
+        entries: Clip name -> where it stands.
+        shape: Frames and values of one clip.
+        to_points: (1, frames, values) -> (1, frames, 49, 4) in frame heights.
+    """
+
+    keypoints = WHOLE_BODY_INDEX
+    unit = FRAME_HEIGHTS
+    required = True
+
+    def __init__(
+        self,
+        arrays: Path,
+        entries: Mapping[str, _Entry],
+        shape: tuple[int, int],
+        to_points: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    ) -> None:
+        self._entries = entries
+        self._to_points = to_points
+        self._rows = _rows_of(arrays, (len(entries), *shape))
+        self._row = -1
+        self._arrays = arrays
+
+    def find(self, clip: LabelledClip) -> Found:
+        """The poses of a clip; clips must be asked for in the order of the labels.
+
+        Raises:
+            InputRejected: The array is damaged, or of another shape than the table.
+        """
+        entry = self._entries[clip.name]
+        source = f"{self._arrays.name}[{entry.row}]"
+        values = None
+        while self._row < entry.row:
+            values = next(self._rows)
+            self._row += 1
+        assert values is not None, "the order of the labels"
+        sha256 = hashlib.sha256(values.tobytes()).hexdigest()
+        if entry.reason:
+            return Found(None, entry.reason, source, sha256)
+        points = self._to_points(values[None].astype(np.float32))[0, : entry.frames]
+        points[..., 3] = np.clip(points[..., 3], 0, 1)
+        return Found(points, "", source, sha256, "mediapipe-holistic (version unknown)")
+
+
+def _rows_of(path: Path, shape: tuple[int, int, int]) -> Iterator[NDArray[np.floating]]:
+    """The clips of ``landmarks`` in an npz, one at a time."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("landmarks.npy") as member:
+            found, dtype = _array_header(member)
+            if found != shape or dtype.kind != "f":
+                raise InputRejected(
+                    path, f"landmarks have shape {found}, not {shape}", "take the matching pair"
+                )
+            size = shape[1] * shape[2] * dtype.itemsize
+            for _ in range(shape[0]):
+                content = member.read(size)
+                if len(content) != size:
+                    raise InputRejected(path, "it is cut off", "take it from its source again")
+                yield np.frombuffer(content, dtype).reshape(shape[1:])
+    except FileNotFoundError:
+        raise InputRejected(path, "there is no such file", "name the folder of the landmark set") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        problem = " ".join(str(error).split())
+        raise InputRejected(
+            path, f"it is no npz with landmarks ({problem})", "take it from its source again"
+        ) from None
+
+
+def _array_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    version = np.lib.format.read_magic(member)
+    if version == (1, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(member)
+    elif version == (2, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(member)
+    else:
+        raise ValueError(f"array format {version}")
+    if fortran:
+        raise ValueError("landmarks in column order")
+    return shape, dtype
 
 
 def find_poses(data: Path, names: Collection[str]) -> dict[str, PoseClip]:
@@ -143,15 +309,15 @@ def _as_poses(clip: LandmarkClip, aspect: float, height: int = 480, fps: float =
     )
 
 
-def _traduttore_gloss(row: dict[str, str]) -> str:
+def _traduttore_gloss(row: Mapping[str, str]) -> str:
     return {"idle": IDLE, "letter": f"letter:{row['gloss']}"}.get(row["kind"], row["gloss"])
 
 
-def _traduttore_name(row: dict[str, str]) -> str:
+def _traduttore_name(row: Mapping[str, str]) -> str:
     return f"traduttore/{_traduttore_gloss(row)}/{row['recorder']}-{row['sequence']}"
 
 
-def _wlasl50_name(row: dict[str, str]) -> str:
+def _wlasl50_name(row: Mapping[str, str]) -> str:
     return f"wlasl50/{row['gloss']}/{row['sequence']}"
 
 
@@ -181,6 +347,18 @@ def _read(
         chosen = [i for i, row in enumerate(rows) if name_of(row) in only]
         return [rows[i] for i in chosen], landmarks[chosen]
     return rows, landmarks
+
+
+def _traduttore_points(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 20, 258) to (N, 20, 49, 4)."""
+    body = landmarks[..., :132].reshape(*landmarks.shape[:2], 33, 4)[:, :, _MEDIAPIPE_BODY]
+    return _points(body, landmarks[..., 132:195], landmarks[..., 195:], TRADUTTORE_ASPECT)
+
+
+def _wlasl50_points(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 30, 170) to (N, 30, 49, 4)."""
+    body = landmarks[..., :44].reshape(*landmarks.shape[:2], 11, 4)[:, :, :7]
+    return _points(body, landmarks[..., 44:107], landmarks[..., 107:], WLASL50_ASPECT)
 
 
 def _points(
