@@ -26,7 +26,7 @@ def test_the_starter_experiment_has_sl_gcns_four_streams_and_the_hand_shape_netw
         ("steps = 800", "", "steps"),
         ('draw = "balanced"', 'draw = "often"', "often"),
         ("learning_rate = 3e-3", 'learning_rate = "fast"', "learning_rate"),
-        ('dataset = "starter-sets"', 'dataset = "starter-sets"\npreparation = "none"', "preparation"),
+        ("[data]", '[data]\npreparation = "none"', "preparation"),
         ("seed = 1", "seed = = 1", "TOML"),
     ],
 )
@@ -52,3 +52,41 @@ def test_the_digest_follows_what_decides_a_networks_training(tmp_path: Path) -> 
     assert first.digest("bone") == second.digest("bone")
     path.write_text(text.replace("mixup = 0.2", "mixup = 0.3"))
     assert load_experiment(path).digest("bone") != first.digest("bone")
+
+
+EXPERIMENTS = sorted(STARTER.parent.glob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in EXPERIMENTS if not p.name.startswith("emotion")], ids=lambda p: p.stem
+)
+def test_every_experiment_that_ships_describes_networks_that_can_be_built(path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="training needs the [train] extra")
+    from signlens.training.networks import build_network
+
+    experiment = load_experiment(path)
+    for settings in experiment.networks.values():
+        network = build_network(settings, 5).eval()
+        if settings.kind == "slgcn":
+            nodes = 49 if settings.shape.get("graph") else 27
+            assert network(torch.zeros(1, 3, settings.window, nodes))[0].shape == (1, 5)
+
+
+@pytest.mark.parametrize(
+    ("stream", "window"), [("joint", 120), ("bone", 100), ("joint-motion", 100), ("bone-motion", 100)]
+)
+def test_the_wlasl2000_experiments_are_the_published_settings(stream: str, window: int) -> None:
+    torch = pytest.importorskip("torch", reason="training needs the [train] extra")
+    from signlens.training.networks import build_network
+
+    experiment = load_experiment(STARTER.parent / f"wlasl2000-{stream}.toml")
+    (settings,) = experiment.networks.values()
+    training = settings.training
+    assert settings.stream == stream.replace("-", "_")
+    assert (settings.window, settings.frames, training.batch, training.epochs) == (window, 150, 64, 250)
+    assert (training.optimiser, training.momentum, training.weight_decay) == ("sgd", 0.9, 1e-4)
+    assert (training.learning_rate, training.warm_up, training.milestones) == (0.1, 20, (150, 200))
+    assert training.label_smoothing == training.mixup == 0
+    with torch.device("meta"):
+        network = build_network(settings, 2000)
+    assert sum(p.numel() for p in network.parameters()) == 4_294_502

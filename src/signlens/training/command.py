@@ -132,6 +132,11 @@ def score_files(run: Path) -> dict[str, Path]:
     return runs.write_pooled(run, runs.open_source(data, experiment), experiment)
 
 
+def _is_starter(experiment: Experiment) -> bool:
+    """Whether an experiment trains the whole starter model, weights that ship included."""
+    return experiment.data.dataset == STARTER_SETS and "everything" in experiment.data.only
+
+
 def starter_tables(run: Path) -> tuple[str, dict[str, Any]] | None:
     """The tables of a run of the starter model, as Markdown and as plain values; None for other runs.
 
@@ -142,7 +147,7 @@ def starter_tables(run: Path) -> tuple[str, dict[str, Any]] | None:
     from signlens.training import starter_results
 
     experiment, data = open_run(run)
-    if experiment.data.dataset != STARTER_SETS or experiment.data.only:
+    if not _is_starter(experiment):
         return None
     made, facts = starter_results.tables(data, experiment, run)
     return starter_results.markdown(made, facts), starter_results.as_json(made, facts)
@@ -158,6 +163,6 @@ def export(run: Path, destination: Path) -> dict[str, Any]:
     from signlens.training import package, starter_results
 
     experiment, data = open_run(run)
-    if experiment.data.dataset == STARTER_SETS and not experiment.data.only:
+    if _is_starter(experiment):
         return starter_results.package(data, experiment, run, destination, __version__)
     return package.package(data, experiment, run, destination, __version__)
