@@ -69,17 +69,18 @@ def evaluate(
 ) -> None:
     """Print a run's accuracies, or those of any system's scores, with their intervals."""
     with errors_to_exit_codes():
-        if run is not None:
-            if scores is not None or pair is not None or weights is not None:
-                raise UsageError(run, "is a run, but scores are asked for", "give RUN alone, or --scores")
-            _evaluate_run(run, as_json)
-            return
-        if scores is None and pair is None:
-            raise UsageError("evaluate", "there is nothing to evaluate", "give RUN, or --scores FILE.npz")
         from signlens.evaluation import command
         from signlens.evaluation.systems import Settings
 
+        if run is not None:
+            if scores is not None:
+                raise UsageError(run, "is a run, but scores are asked for", "give RUN, or --scores")
+            if pair is None and weights is None and _print_starter_tables(run, as_json):
+                return
+            scores, fit_on, weights = _scores_of_run(run, fit_on, weights)
         settings = Settings(by=by, draws=draws, seed=seed, fit_on=fit_on, cross_fit_by=cross_fit, folds=folds)
+        if scores is None and pair is None:
+            raise UsageError("evaluate", "there is nothing to evaluate", "give RUN, or --scores FILE.npz")
         with progress_bar() as progress:
             if pair is not None:
                 found = command.compare(pair, scores, weights, settings, common=common, progress=progress)
@@ -94,14 +95,30 @@ def evaluate(
             _print_evaluation(found)
 
 
-def _evaluate_run(run: Path, as_json: bool) -> None:
+def _print_starter_tables(run: Path, as_json: bool) -> bool:
+    """The tables of a run that trained the whole starter model; False for any other run."""
     from signlens.training import command
 
-    text, plain = command.evaluate(run)
+    found = command.starter_tables(run)
+    if found is None:
+        return False
     if as_json:
-        print_json(plain)
+        print_json(found[1])
     else:
-        typer.echo(text)
+        typer.echo(found[0])
+    return True
+
+
+def _scores_of_run(run: Path, fit_on: Path | None, weights: str | None) -> tuple[Path, Path | None, str]:
+    """A run's scores (of its test clips if there are any), and weights chosen on its validation clips."""
+    from signlens.training import command
+
+    files = command.score_files(run)
+    if not files:
+        raise UsageError(run, "has no scored clips", "name validation or test clips in the experiment")
+    if "test" in files:
+        return files["test"], fit_on or files.get("val"), weights or "chosen"
+    return files["val"], fit_on, weights or "chosen"
 
 
 @contextmanager
