@@ -89,7 +89,7 @@ def _frame(path: Path, content: bytes) -> NDArray[np.float32]:
     try:
         people = json.loads(content)["people"]
         found = [_person(person) for person in people]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputRejected(
             path, f"it is no frame of OpenPose's ({error})", "write it with OpenPose's --write_json"
         ) from None
