@@ -13,11 +13,23 @@ from signlens.cli import extract  # isort: skip
 from signlens.cli import search  # isort: skip
 from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip
+from signlens.cli import reproduce  # isort: skip
 from signlens.cli import doctor  # isort: skip
 from signlens.cli import signer  # isort: skip
 from signlens.cli.shared import app
 
-__all__ = ["app", "doctor", "evaluate", "extract", "main", "recognize", "search", "signer", "train"]
+__all__ = [
+    "app",
+    "doctor",
+    "evaluate",
+    "extract",
+    "main",
+    "recognize",
+    "reproduce",
+    "search",
+    "signer",
+    "train",
+]
 
 
 def main() -> None:

@@ -73,21 +73,25 @@ def evaluate(
         from signlens.evaluation.systems import Settings
 
         if run is not None:
-            if scores is not None:
-                raise UsageError(run, "is a run, but scores are asked for", "give RUN, or --scores")
-            if pair is None and weights is None and _print_starter_tables(run, as_json):
+            if scores is not None or pair is not None:
+                remedy = f"give RUN alone, or --scores {run / 'scores-test.npz'}"
+                raise UsageError(run, "is a run, but scores files are asked for", remedy)
+            if _print_starter_tables(run, as_json):
                 return
-            scores, fit_on, weights = _scores_of_run(run, fit_on, weights)
-        settings = Settings(by=by, draws=draws, seed=seed, fit_on=fit_on, cross_fit_by=cross_fit, folds=folds)
+            scores, validation = _scores_of_run(run)
+            weights = weights or "chosen"
+            if cross_fit is None:
+                fit_on = fit_on or validation
         if scores is None and pair is None:
             raise UsageError("evaluate", "there is nothing to evaluate", "give RUN, or --scores FILE.npz")
+        if common and pair is None:
+            raise UsageError("--common", "is for --compare", "leave it out")
+        settings = Settings(by=by, draws=draws, seed=seed, fit_on=fit_on, cross_fit_by=cross_fit, folds=folds)
         with progress_bar() as progress:
             if pair is not None:
                 found = command.compare(pair, scores, weights, settings, common=common, progress=progress)
             else:
                 assert scores is not None
-                if common:
-                    raise UsageError("--common", "is for --compare", "leave it out")
                 found = command.evaluate(scores, weights, settings, progress)
         if as_json:
             print_json(found.to_json())
@@ -109,16 +113,19 @@ def _print_starter_tables(run: Path, as_json: bool) -> bool:
     return True
 
 
-def _scores_of_run(run: Path, fit_on: Path | None, weights: str | None) -> tuple[Path, Path | None, str]:
-    """A run's scores (of its test clips if there are any), and weights chosen on its validation clips."""
+def _scores_of_run(run: Path) -> tuple[Path, Path | None]:
+    """A run's scores, of its test clips if there are any, and validation scores of other clips."""
+    from signlens.evaluation.comparison import share_clips
     from signlens.training import command
 
     files = command.score_files(run)
     if not files:
         raise UsageError(run, "has no scored clips", "name validation or test clips in the experiment")
-    if "test" in files:
-        return files["test"], fit_on or files.get("val"), weights or "chosen"
-    return files["val"], fit_on, weights or "chosen"
+    scores, validation = files.get("test"), files.get("val")
+    if scores is None or validation is None:
+        return next(iter(files.values())), None
+    # Over cross-validation both hold the same clips; then what is learned is cross-fitted.
+    return scores, None if share_clips(scores, validation) else validation
 
 
 @contextmanager
@@ -238,13 +245,19 @@ def _weights(
 
     heat = "" if temperature is None else f"; temperature {temperature:.3g}"
     if "per_fold" in learned:
-        per_fold = learned["per_fold"]
-        names = list(per_fold[0]["weights"])
-        ranges = ", ".join(
-            f"{n} {min(f['weights'][n] for f in per_fold):.2f}-{max(f['weights'][n] for f in per_fold):.2f}"
-            for n in names
+        shares = [
+            {name: weight / sum(fold["weights"].values()) for name, weight in fold["weights"].items()}
+            for fold in learned["per_fold"]
+        ]
+        names = sorted({name for share in shares for name in share})
+        spans = {name: [share.get(name, 0.0) for share in shares] for name in names}
+        text = ", ".join(f"{name} {min(span):.2f} to {max(span):.2f}" for name, span in spans.items())
+        chosen = [fold["chosen"] for fold in learned["per_fold"] if "chosen" in fold]
+        return f"share of each stream's raw logits over the folds: {text}" + (
+            f" (chosen: {', '.join(chosen)})" if chosen else ""
         )
-        return f"weights of raw logits, over the folds: {ranges}"
+    if weights is not None and temperature is None:
+        heat = "; temperature cross-fitted"
     choice = f" (chosen: {learned['choice']['chosen']})" if "choice" in learned else ""
     return f"weights of raw logits: {one(weights or {})}{heat}{choice}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,10 +14,11 @@ from signlens.errors import UsageError
 from signlens.evaluation.comparison import McNemar, match, mcnemar
 from signlens.evaluation.metrics import (
     METRICS,
+    RECENTRED,
     Interval,
     Outcomes,
     bootstrap_metrics,
-    interval,
+    intervals,
     measure,
     outcomes,
     wilson,
@@ -135,7 +135,7 @@ def evaluate(
         progress(f"scoring {name}", number, len(names))
         answers[name] = answer(name, teacher)
         found[name] = outcomes(answers[name].scores, scores.labels)
-    groups, notes = _groups(scores, settings)
+    groups, notes = resampling_units(scores.signers, scores.source, settings.by)
     systems, _ = _systems(answers, found, groups, settings, progress)
     if main is None:
         notes.append(
@@ -145,8 +145,8 @@ def evaluate(
         )
     notes += _about_classes(scores) + _about_learning(answers)
     return Evaluation(
-        data=_data(scores),
-        intervals=_intervals(settings),
+        data=describe(scores),
+        intervals=describe_intervals(settings),
         systems=systems,
         details=None if main is None else _details(main, found[main], scores),
         notes=tuple(notes),
@@ -204,10 +204,10 @@ def compare(
         answers[name] = answer(what, Teacher(scores, settings))
         found[name] = outcomes(answers[name].scores, scores.labels)
     holder = sets[0] if sets[0].signers is not None else sets[1]
-    groups, notes = _groups(holder, settings)
+    groups, notes = resampling_units(holder.signers, holder.source, settings.by)
     systems, drawn = _systems(answers, found, groups, settings, progress)
     first_found, second_found = (found[name] for name in pair)
-    differences = _with_intervals(
+    differences = intervals(
         {
             m: b - a
             for (m, a), b in zip(measure(first_found).items(), measure(second_found).values(), strict=True)
@@ -218,12 +218,12 @@ def compare(
         notes.append("McNemar's test takes clips for independent; the intervals here do not.")
     if left_out:
         notes.append(f"{left_out} clips that only one of the two has were left out.")
-    data = _data(holder)
+    data = describe(holder)
     if sets[0] is not sets[1]:
         data = {**data, "file": [s.source for s in sets], "streams": [list(s.streams) for s in sets]}
     return Evaluation(
         data=data,
-        intervals=_intervals(settings),
+        intervals=describe_intervals(settings),
         systems=systems,
         comparison=Comparison(
             first=pair[0],
@@ -272,35 +272,36 @@ def _systems(
             temperature=answers[name].temperature,
             learned=answers[name].learned,
             right=int(of.hits(1).sum()),
-            metrics=_with_intervals(measure(of), drawn[name]),
+            metrics=intervals(measure(of), drawn[name]),
         )
         for name, of in found.items()
     )
     return systems, drawn
 
 
-def _with_intervals(
-    values: Mapping[str, float], drawn: Mapping[str, NDArray[np.float64]]
-) -> dict[str, Interval | None]:
-    return {
-        name: None if math.isnan(value) else interval(value, drawn[name]) for name, value in values.items()
-    }
-
-
-def _groups(scores: ScoreSet, settings: Settings) -> tuple[NDArray[np.int64] | None, list[str]]:
+def resampling_units(
+    signers: NDArray[np.str_] | None, source: str, by: str
+) -> tuple[NDArray[np.int64] | None, list[str]]:
     """What the bootstrap draws together, and what is to be said of it.
+
+    Args:
+        signers: (N,) an empty string where not known, or None.
+        source: What to call the clips' file in a message.
+        by: ``clip`` or ``signer``.
+
+    Returns:
+        (N,) groups, each signer one and each clip of an unknown signer one; None to draw clips. And notes.
 
     Raises:
         UsageError: Signers are to be drawn and are not known.
     """
-    signers = scores.signers
     known = [] if signers is None else [s for s in np.unique(signers).tolist() if s]
-    if settings.by == "clip":
+    if by == "clip":
         of = f" They do not know of the {len(known)} signers behind them: see --by signer." if known else ""
         return None, [f"Intervals draw clips.{of}"]
     if signers is None or len(known) < 2:
         raise UsageError(
-            scores.source,
+            source,
             "does not say who signs each clip" if not known else "holds the clips of one signer alone",
             "leave out --by signer, or add an array signer to the file",
         )
@@ -315,9 +316,11 @@ def _groups(scores: ScoreSet, settings: Settings) -> tuple[NDArray[np.int64] | N
     return groups, notes
 
 
-def _intervals(settings: Settings) -> dict[str, Any]:
+def describe_intervals(settings: Settings) -> dict[str, Any]:
+    """How intervals are made, as plain values."""
     return {
         "kind": "percentile bootstrap",
+        "recentred": list(RECENTRED),
         "level": 0.95,
         "draws": settings.draws,
         "seed": settings.seed,
@@ -325,7 +328,8 @@ def _intervals(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _data(scores: ScoreSet) -> dict[str, Any]:
+def describe(scores: ScoreSet) -> dict[str, Any]:
+    """What a figure must carry: dataset, split, clips, classes, signers, extractor, streams."""
     signers = None
     if scores.signers is not None:
         signers = len(set(scores.signers.tolist()) - {""})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, UsageError
-from signlens.evaluation.scores import ScoreSet, some_of
+from signlens.evaluation.scores import ScoreSet, read_scores, some_of
 
 
 @dataclass(frozen=True)
@@ -152,3 +153,12 @@ def fits(validation: ScoreSet, scores: ScoreSet) -> ScoreSet:
             "learn weights on other clips than those that are reported",
         )
     return _in_class_order(validation, scores)
+
+
+def share_clips(first: Path, second: Path) -> bool:
+    """Whether any clip is in both scores files.
+
+    Raises:
+        InputRejected: One is no scores file.
+    """
+    return bool(np.isin(read_scores(first).clips, read_scores(second).clips).any())

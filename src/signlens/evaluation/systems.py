@@ -1,7 +1,7 @@
 """Systems that are asked for by a few words, out of a scores file.
 
 The name of a stream; ``joint=1,bone=0.9`` (fixed weights of raw logits); ``sam-slr`` (its published weights);
-``learned`` (on validation, or cross-fitted); ``chosen`` (the best on validation of these). ``+temperature``
+``learned`` (on validation, or cross-fitted); ``chosen`` (the best of these, likewise). ``+temperature``
 behind it calibrates it by one temperature, learned likewise.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,17 @@ class Teacher:
     def __init__(self, scores: ScoreSet, settings: Settings) -> None:
         self.scores = scores
         self.settings = settings
-        self.validation = None if settings.fit_on is None else fits(read_scores(settings.fit_on), scores)
+
+    @cached_property
+    def validation(self) -> ScoreSet | None:
+        """Other clips to learn on; None to cross-fit. Read when something is learned.
+
+        Raises:
+            InputRejected: The file is no scores file.
+            UsageError: It does not fit.
+        """
+        fit_on = self.settings.fit_on
+        return None if fit_on is None else fits(read_scores(fit_on), self.scores)
 
     def folds(self) -> tuple[NDArray[np.int64], dict[str, Any]]:
         """(N,) folds, and what they are."""
@@ -166,14 +177,7 @@ def answer(what: str, teacher: Teacher) -> Answer:
     if what == LEARNED:
         return _learned(teacher)
     if what == CHOSEN:
-        if teacher.validation is None:
-            raise UsageError(CHOSEN, "needs validation scores to choose on", "name their file with --fit-on")
-        validation = teacher.validation
-        streams = {name: validation.streams[name] for name in scores.streams}
-        choice = choose_weights(streams, validation.labels, seed=teacher.settings.seed)
-        made = ensemble(scores.streams, choice.chosen.weights, choice.chosen.temperature)
-        facts = {**teacher.fitted_on(), "choice": choice.to_json()}
-        return Answer(made, choice.chosen.weights, choice.chosen.temperature, facts)
+        return _chosen(teacher)
     if what == SAM_SLR:
         return _fixed(scores, SAM_SLR_WEIGHTS)
     if "=" in what:
@@ -201,6 +205,28 @@ def _learned(teacher: Teacher) -> Answer:
     folds, facts = teacher.folds()
     answered, weights = cross_fit(scores.streams, scores.labels, folds)
     return Answer(answered, None, None, {**facts, "per_fold": [_shares(w) for w in weights]})
+
+
+def _chosen(teacher: Teacher) -> Answer:
+    scores = teacher.scores
+    if teacher.validation is not None:
+        streams = {name: teacher.validation.streams[name] for name in scores.streams}
+        choice = choose_weights(streams, teacher.validation.labels, seed=teacher.settings.seed)
+        best = choice.chosen
+        made = ensemble(scores.streams, best.weights, best.temperature)
+        facts = {**teacher.fitted_on(), "choice": choice.to_json()}
+        return Answer(made, best.weights, best.temperature, facts)
+    folds, facts = teacher.folds()
+    answered, choices = np.zeros((len(scores), scores.classes)), []
+    for number in np.unique(folds):
+        here = folds == number
+        others = {name: values[~here] for name, values in scores.streams.items()}
+        inner = folds[~here] if len(np.unique(folds)) > 2 else None
+        choice = choose_weights(others, scores.labels[~here], folds=inner, seed=teacher.settings.seed)
+        held = {name: values[here] for name, values in scores.streams.items()}
+        answered[here] = ensemble(held, choice.chosen.weights, choice.chosen.temperature)
+        choices.append(choice.to_json())
+    return Answer(answered, None, None, {**facts, "per_fold": choices})
 
 
 def _shares(learned: LearnedWeights) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""The verb `reproduce`: one table of the papers, theirs beside ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from signlens.cli.evaluate import By, Draws, Seed, print_table, wide_console, with_interval
+from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json
+from signlens.errors import UsageError
+
+if TYPE_CHECKING:
+    from signlens.evaluation.reproduce import Reproduction
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="table1 or table2 of the SLR-sentiment paper.")],
+    dataset: Annotated[Path | None, typer.Option("--dataset", help="Dataset folder, for table1.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option("--scores", help="Scores of any system (.npz), for table2.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", help="The ensemble of the scores; the paper's by default.")
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions", help="Predicted classes alone (.csv: clip, label, pred...), for table2."
+        ),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", help="Which column of predictions; the last by default.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option("--annotations", help="EmoSign's labels, for its tables.")
+    ] = None,
+    raters: Annotated[
+        list[Path] | None, typer.Option("--raters", help="What one EmoSign annotator said; once for each.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", help="How EmoSign's labels are made of the annotations.")
+    ] = None,
+    by: By = "clip",
+    draws: Draws = 2000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Print one table of the papers from your data: theirs beside ours."""
+    with errors_to_exit_codes():
+        from signlens.evaluation.reproduce import RECIPES, Request
+        from signlens.evaluation.systems import Settings
+
+        if name not in RECIPES:
+            raise UsageError(
+                name, "is not a table that can be reproduced", f"there are: {', '.join(RECIPES)}"
+            )
+        request = Request(
+            dataset=dataset,
+            scores=scores,
+            weights=weights,
+            predictions=predictions,
+            column=column,
+            settings=Settings(by=by, draws=draws, seed=seed),
+            annotations=annotations,
+            raters=tuple(raters or ()),
+            rule=rule,
+        )
+        made = RECIPES[name](request)
+        if as_json:
+            print_json(made.to_json())
+        else:
+            _print(made)
+
+
+def _print(made: Reproduction) -> None:
+    from signlens.evaluation.metrics import Interval
+
+    console = wide_console()
+    console.print(f"Theirs: {made.theirs}", markup=False, soft_wrap=True)
+    said = "; ".join(f"{key} {value}" for key, value in made.data.items() if value is not None)
+    console.print(f"Ours: {said}", markup=False, soft_wrap=True)
+    unsaid = [key for key in ("dataset", "split", "extractor") if made.data.get(key, "") is None]
+    if unsaid:
+        console.print(f"The file does not say: {', '.join(unsaid)}", markup=False)
+    console.print()
+    rows = []
+    for row in made.rows:
+        digits = 4 if row.unit == "sum over classes" else 0 if row.unit == "clips" else 2
+        cells = (
+            with_interval(row.ours, digits=digits)
+            if isinstance(row.ours, Interval)
+            else ("-" if row.ours is None else f"{row.ours:,.{digits}f}", "")
+        )
+        theirs = "-" if row.theirs is None else f"{row.theirs:,.{digits}f}"
+        count = "" if row.count is None or row.unit == "clips" else f"{row.count:,}"
+        rows.append((row.measure, row.paper_name or "-", theirs, *cells, count))
+    print_table(console, made.title, ("measure", "in the paper", "theirs", "ours", "95 %", "clips"), rows)
+    for row in made.rows:
+        if row.why_not:
+            console.print(f"- {row.measure}: {row.why_not}", markup=False)
+    for note in made.notes:
+        console.print(f"- {note}", markup=False)
