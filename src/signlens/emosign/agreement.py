@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emosign.annotations import EMOTIONS, Rating
+from signlens.emosign.annotations import EMOTIONS
+from signlens.emosign.ratings import Rating
 from signlens.emosign.table import Faults, read_table
 from signlens.errors import InputRejected, UsageError
 

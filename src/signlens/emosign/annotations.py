@@ -7,7 +7,6 @@ come from ASLLRP, which grants access itself. Nothing of either ships with SignL
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import re
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from signlens.emosign.table import Faults, Row, listed, read_table, whole_number
-from signlens.errors import InputRejected, PartMissing, UsageError, require_extra
-from signlens.files import file_sha256, whole_file
+from signlens.errors import InputRejected, UsageError
+from signlens.files import file_sha256
 
 EMOTIONS = (
     "joy",
@@ -38,9 +37,6 @@ SENTIMENTS = tuple(range(-3, 4))
 INTENSITIES = (0, 1, 2, 3)
 RELEASED_COLUMNS = ("video_name", "Sentiment", *EMOTIONS, *REASONS)
 OWN_COLUMNS = ("utterance", "signer", "video", "caption", "cue_intervals", "made_up")
-
-REPOSITORY = "catfang/emosign"
-RELEASED_FILE = "emosign_dataset.csv"
 
 LABELS_FILE = "emosign.csv"
 FACTS_FILE = "emosign.json"
@@ -116,27 +112,6 @@ class EmoSign:
     def signers(self) -> dict[str, int]:
         """How many clips each signer has; the empty name stands for unknown."""
         return dict(Counter(c.signer for c in self.clips).most_common())
-
-
-@dataclass(frozen=True)
-class Rating:
-    """What one annotator said of one clip.
-
-    Attributes:
-        video_name: The clip.
-        annotator: Who rated.
-        sentiment: -3 to +3; None where it was skipped.
-        emotions: The ten, 0 to 3; None where skipped.
-        confidence: 0 to 100 as the annotator gave it; None if not given.
-        cue: What the annotator wrote.
-    """
-
-    video_name: str
-    annotator: str
-    sentiment: int | None
-    emotions: Mapping[str, int | None]
-    confidence: float | None = None
-    cue: str = ""
 
 
 def utterance_of(name: str) -> str:
@@ -223,7 +198,7 @@ def load_emosign(
         )
     else:
         data = _read_labels(path, intensity_base, skip_bad_rows)
-    return _joined(data, {"videos": videos, "captions": captions, "signers": signers})
+    return joined(data, {"videos": videos, "captions": captions, "signers": signers})
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
@@ -248,7 +223,7 @@ def _read_labels(path: Path, intensity_base: int | None, skip_bad_rows: bool) ->
         problem = _name_problem(row, names)
         if problem:
             faults.add(row.line, problem)
-        stored[row.line] = _intensities(row, faults)
+        stored[row.line] = stored_intensities(row, faults)
     if not table.rows:
         raise InputRejected(path, "holds no rows", "give the file with the labels")
     base = intensity_base
@@ -289,7 +264,7 @@ def _name_problem(row: Row, names: dict[str, int]) -> str:
     return ""
 
 
-def _intensities(row: Row, faults: Faults) -> dict[str, int]:
+def stored_intensities(row: Row, faults: Faults) -> dict[str, int]:
     """The stored intensities that are whole numbers of 0..4; others are faults."""
     good = {}
     for emotion in EMOTIONS:
@@ -363,7 +338,8 @@ def checked_intervals(intervals: Iterable[tuple[float, float]]) -> tuple[tuple[f
     return tuple(sorted(checked))
 
 
-def _format_intervals(intervals: Iterable[tuple[float, float]]) -> str:
+def format_intervals(intervals: Iterable[tuple[float, float]]) -> str:
+    """What `parse_intervals` reads; to the millisecond."""
     return ";".join(f"{begin:.3f}-{end:.3f}" for begin, end in intervals)
 
 
@@ -421,335 +397,8 @@ def _join_captions(clips: Sequence[EmoSignClip], path: Path) -> tuple[EmoSignCli
     return joined
 
 
-# ---- several raters ----------------------------------------------------------------------------
-
-
-def read_ratings(paths: Sequence[Path], intensity_base: int | None = None) -> list[Rating]:
-    """Read what each annotator said.
-
-    One file for all or one for each: ``video_name``, ``Sentiment`` and the ten emotions, with
-    ``annotator`` (else the file's name is taken), ``confidence`` (0 to 100) and ``Reasoning``. A blank
-    cell is a label that was skipped; a row of blanks, or one with ``skipped`` set, is a skipped clip.
-
-    Args:
-        paths: The files. All store "absent" the same way.
-        intensity_base: How "absent" is stored, 0 or 1; found out by default.
-
-    Raises:
-        InputRejected: A file cannot be read, or has bad rows: every one is named by line.
-    """
-    if not paths:
-        raise UsageError("--raters", "no file was given", "give one file for each annotator, or one for all")
-    parsed: list[tuple[Path, Faults, list[tuple[Row, str, dict[str, int | None]]]]] = []
-    seen: set[tuple[str, str]] = set()
-    for path in paths:
-        table = read_table(path, ("video_name", "Sentiment", *EMOTIONS))
-        faults = Faults(path)
-        rows = []
-        for row in table.rows:
-            annotator = row.cells.get("annotator", "") or path.stem
-            name = row.cells["video_name"]
-            if not name:
-                faults.add(row.line, "video_name is empty")
-            elif (name, annotator) in seen:
-                faults.add(row.line, f"{annotator} has rated {name} already")
-            seen.add((name, annotator))
-            filled = {e: row.cells[e] for e in EMOTIONS if row.cells[e]}
-            good = _intensities(Row(row.line, {**dict.fromkeys(EMOTIONS, "0"), **filled}), faults)
-            rows.append((row, annotator, {e: good.get(e) if e in filled else None for e in EMOTIONS}))
-        parsed.append((path, faults, rows))
-    base = intensity_base
-    if base is None:
-        values = [v for _, _, rows in parsed for _, _, r in rows for v in r.values() if v is not None]
-        base = detect_intensity_base(values, ", ".join(p.name for p in paths))
-    ratings = []
-    for _, faults, rows in parsed:
-        ratings += [
-            rating
-            for row, annotator, stored in rows
-            if (rating := _rating(row, annotator, stored, base, faults)) is not None
-        ]
-        faults.raise_if_any()
-    return ratings
-
-
-def _rating(
-    row: Row, annotator: str, stored: Mapping[str, int | None], base: int, faults: Faults
-) -> Rating | None:
-    skipped = row.cells.get("skipped", "").casefold() in ("1", "yes", "true")
-    text = row.cells["Sentiment"]
-    sentiment = whole_number(text) if text else None
-    if text and sentiment not in SENTIMENTS:
-        faults.add(row.line, f"Sentiment is {text!r}, not a whole number of -3..3")
-    for emotion, value in stored.items():
-        if value is not None and not base <= value <= base + 3:
-            faults.add(row.line, f"{emotion} is {value}, where intensities are {base}..{base + 3}")
-    confidence = None
-    if row.cells.get("confidence"):
-        try:
-            confidence = float(row.cells["confidence"])
-        except ValueError:
-            confidence = -1.0
-        if not 0 <= confidence <= 100:
-            faults.add(row.line, f"confidence is {row.cells['confidence']!r}, not a number of 0..100")
-    if skipped:
-        stored, sentiment = dict.fromkeys(EMOTIONS), None
-    if row.line in faults.found:
-        return None
-    return Rating(
-        row.cells["video_name"],
-        annotator,
-        sentiment,
-        {e: None if v is None else v - base for e, v in stored.items()},
-        confidence,
-        row.cells.get("Reasoning", ""),
-    )
-
-
-def majority(votes: Sequence[tuple[int, float | None]]) -> tuple[int, bool]:
-    """The value that most annotators gave; a tie goes to the more confident one (EmoSign's rule).
-
-    When confidence does not settle it either, the value closest to the mean of all votes is taken,
-    and of two as close, the smaller in size.
-
-    Args:
-        votes: Value and confidence (None: not given) of every annotator; not empty.
-
-    Returns:
-        The value, and whether confidence left it undecided.
-    """
-    counts = Counter(value for value, _ in votes)
-    most = max(counts.values())
-    tied = sorted(value for value, count in counts.items() if count == most)
-    if len(tied) == 1:
-        return tied[0], False
-    confidence = {value: max(-1.0 if c is None else c for v, c in votes if v == value) for value in tied}
-    best = [value for value in tied if confidence[value] == max(confidence.values())]
-    if len(best) == 1:
-        return best[0], False
-    mean = sum(value for value, _ in votes) / len(votes)
-    return min(best, key=lambda value: (abs(value - mean), abs(value), value)), True
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """Labels out of several annotators' ratings.
-
-    Attributes:
-        clips: One for each clip that has every label, in the order in which the ratings name them.
-        left_out: Clips that lack a label because every annotator skipped it.
-        undecided: How many labels neither majority nor confidence settled.
-    """
-
-    clips: tuple[EmoSignClip, ...]
-    left_out: tuple[str, ...]
-    undecided: int
-
-
-def aggregate(ratings: Sequence[Rating]) -> Aggregate:
-    """Merge ratings label by label: majority, ties to the more confident annotator."""
-    by_clip: dict[str, list[Rating]] = {}
-    for rating in ratings:
-        by_clip.setdefault(rating.video_name, []).append(rating)
-    clips, left_out, undecided = [], [], 0
-    for name, given in by_clip.items():
-        labels: dict[str, int] = {}
-        for label in ("sentiment", *EMOTIONS):
-            values = [(r.sentiment if label == "sentiment" else r.emotions[label], r) for r in given]
-            votes = [(value, r.confidence) for value, r in values if value is not None]
-            if votes:
-                labels[label], unsure = majority(votes)
-                undecided += unsure
-        if len(labels) < 1 + len(EMOTIONS):
-            left_out.append(name)
-            continue
-        sentiment = labels.pop("sentiment")
-        cues = tuple(r.cue for r in given if r.cue)
-        clips.append(EmoSignClip(name, utterance_of(name), signer_of(name), sentiment, labels, cues))
-    return Aggregate(tuple(clips), tuple(left_out), undecided)
-
-
-# ---- the released file from the Hugging Face Hub ------------------------------------------------
-
-
-def download_labels(
-    revision: str,
-    folder: Path,
-    *,
-    sha256: str | None = None,
-    repository: str = REPOSITORY,
-    endpoint: str | None = None,
-) -> Path:
-    """Fetch the released file at one commit of its repository.
-
-    The bytes are checked against the hash under which the repository keeps them at that commit (git's
-    blob hash, or SHA-256 for large files), and against `sha256` where it is given.
-
-    Args:
-        revision: The full hash of the commit, 40 hexadecimal digits: a branch may change.
-        folder: Where the file goes.
-        sha256: What the file's SHA-256 must be.
-        repository: Owner and name on the Hub.
-        endpoint: Another server that speaks the Hub's protocol.
-
-    Raises:
-        UsageError: The revision is not a commit's full hash.
-        PartMissing: `huggingface_hub` is not installed, or the server cannot be reached.
-        InputRejected: There is no such file, or its bytes are not what they should be.
-    """
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
-        raise UsageError(
-            "--revision", f"{revision!r} is not a commit's full hash", "copy the 40 digits from its history"
-        )
-    try:
-        import huggingface_hub
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
-    except ImportError as error:
-        raise require_extra("hub", error.name or "huggingface_hub") from None
-    address = huggingface_hub.hf_hub_url(
-        repository, RELEASED_FILE, repo_type="dataset", revision=revision, endpoint=endpoint
-    )
-    try:
-        metadata = huggingface_hub.get_hf_file_metadata(address, endpoint=endpoint)
-        fetched = huggingface_hub.hf_hub_download(
-            repository,
-            RELEASED_FILE,
-            repo_type="dataset",
-            revision=revision,
-            endpoint=endpoint,
-            local_dir=folder,
-        )
-    except (EntryNotFoundError, RepositoryNotFoundError):
-        raise InputRejected(
-            address, "is not there", "check the revision, or give a local copy of the file"
-        ) from None
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise PartMissing(
-            address, f"cannot be fetched ({error})", "check the connection, or give a local copy of the file"
-        ) from None
-    path = Path(fetched)
-    kept_under = (metadata.etag or "").strip('"')
-    content = path.read_bytes()
-    own = hashlib.sha256(content).hexdigest()
-    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-    if kept_under not in (own, blob):
-        path.unlink()
-        raise InputRejected(address, "arrived with other bytes than the repository keeps", "fetch it again")
-    if sha256 is not None and own != sha256.casefold():
-        path.unlink()
-        raise InputRejected(
-            address, f"has SHA-256 {own}, not {sha256}", "check the revision; the file was removed"
-        )
-    return path
-
-
-# ---- the imported folder ------------------------------------------------------------------------
-
-
-def import_emosign(
-    out: Path,
-    labels: Path | None = None,
-    *,
-    revision: str | None = None,
-    sha256: str | None = None,
-    endpoint: str | None = None,
-    raters: Sequence[Path] = (),
-    videos: Path | None = None,
-    captions: Path | None = None,
-    signers: Path | None = None,
-    rule: str | None = None,
-    intensity_base: int | None = None,
-    skip_bad_rows: bool = False,
-) -> dict[str, Any]:
-    """Make a folder of EmoSign's labels with everything that belongs to them.
-
-    It holds ``emosign.csv`` (the released columns, intensities as 0..3, and utterance, signer, video,
-    caption) and ``emosign.json`` (where they came from, counts, what is missing, and the rule that
-    parts single from multiple expressions). Videos are named, not copied.
-
-    Args:
-        out: The folder; made if missing.
-        labels: A local copy of the released file.
-        revision: Fetch the file at this commit instead.
-        sha256: What the file's SHA-256 must be.
-        endpoint: Another server that speaks the Hub's protocol.
-        raters: Files of single annotators. Without `labels` and `revision` the labels are made of
-            them; with either, how many labels differ is counted.
-        videos: See `load_emosign`.
-        captions: See `load_emosign`.
-        signers: See `load_emosign`.
-        rule: See `signlens.emosign.tasks.partition`.
-        intensity_base: See `load_emosign`; it holds for the raters' files as well.
-        skip_bad_rows: See `load_emosign`.
-
-    Returns:
-        What ``emosign.json`` holds.
-
-    Raises:
-        UsageError: There is nothing to import, or two sources at once.
-        InputRejected: See `load_emosign` and `read_ratings`.
-        PartMissing: See `download_labels`.
-    """
-    from signlens.emosign.tasks import DEFAULT_RULE, partition
-
-    if labels is not None and revision is not None:
-        raise UsageError("--revision", "a local file was given as well", "give one of the two")
-    if labels is None and revision is None and not raters:
-        raise UsageError(
-            "emosign", "there is nothing to import", "give the CSV file, --revision, or files with --raters"
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    if revision is not None:
-        labels = download_labels(revision, out / "released", sha256=sha256, endpoint=endpoint)
-    elif labels is not None and sha256 is not None and labels.is_file():
-        own = file_sha256(labels)
-        if own != sha256.casefold():
-            raise InputRejected(labels, f"has SHA-256 {own}, not {sha256}", "get the file again")
-    joins = {"videos": videos, "captions": captions, "signers": signers}
-    merged = aggregate(read_ratings(raters, intensity_base)) if raters else None
-    if labels is not None:
-        data = load_emosign(labels, intensity_base=intensity_base, skip_bad_rows=skip_bad_rows, **joins)
-    else:
-        assert merged is not None
-        data = _joined(_of_raters(merged, raters), joins)
-    parts = partition(data.clips, rule or DEFAULT_RULE)
-    facts: dict[str, Any] = {
-        "format": FORMAT,
-        "name": "EmoSign",
-        "made_up": data.made_up,
-        "source": data.source,
-        "sha256": data.sha256,
-        "repository": REPOSITORY if revision is not None else None,
-        "revision": revision,
-        "identity": data.identity,
-        "intensity_base": data.intensity_base,
-        "clips": len(data.clips),
-        "signers": data.signers,
-        "expressions": parts.as_json(),
-        "missing_videos": list(data.missing_videos),
-        "missing_captions": list(data.missing_captions),
-        "raters": _raters_json(merged, data) if merged is not None else None,
-        "notes": list(data.notes),
-    }
-    _write_labels(out / LABELS_FILE, data)
-    with whole_file(out / FACTS_FILE) as path:
-        path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return facts
-
-
-def _of_raters(merged: Aggregate, paths: Sequence[Path]) -> EmoSign:
-    if not merged.clips:
-        raise InputRejected(paths[0], "leaves no clip with all labels", "did the annotators skip them all?")
-    notes = []
-    if merged.left_out:
-        notes.append(f"left out, since every annotator skipped a label: {listed(merged.left_out)}")
-    if merged.undecided:
-        notes.append(f"{merged.undecided} labels settled by neither majority nor confidence")
-    digest = hashlib.sha256("".join(file_sha256(p) for p in paths).encode()).hexdigest()
-    return EmoSign(merged.clips, ", ".join(p.name for p in paths), digest, 0, tuple(notes))
-
-
-def _joined(data: EmoSign, joins: Mapping[str, Path | None]) -> EmoSign:
+def joined(data: EmoSign, joins: Mapping[str, Path | None]) -> EmoSign:
+    """The clips with ``signers``, ``videos`` and ``captions`` joined: see `load_emosign`."""
     clips = data.clips
     if joins["signers"] is not None:
         clips = _join_signers(clips, joins["signers"])
@@ -758,46 +407,3 @@ def _joined(data: EmoSign, joins: Mapping[str, Path | None]) -> EmoSign:
     if joins["captions"] is not None:
         clips = _join_captions(clips, joins["captions"])
     return replace(data, clips=clips)
-
-
-def _raters_json(merged: Aggregate, data: EmoSign) -> dict[str, Any]:
-    labels = {clip.video_name: clip for clip in merged.clips}
-    differ = compared = 0
-    for clip in data.clips:
-        other = labels.get(clip.video_name)
-        if other is not None:
-            pairs = [(clip.sentiment, other.sentiment)]
-            pairs += [(clip.emotions[e], other.emotions[e]) for e in EMOTIONS]
-            compared += len(pairs)
-            differ += sum(a != b for a, b in pairs)
-    return {
-        "clips": len(merged.clips),
-        "left_out": list(merged.left_out),
-        "undecided_labels": merged.undecided,
-        "labels_compared": compared,
-        "labels_that_differ": differ,
-    }
-
-
-def _write_labels(path: Path, data: EmoSign) -> None:
-    columns = (*RELEASED_COLUMNS, *OWN_COLUMNS)
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for clip in data.clips:
-            # More annotators than the file has columns for: the rest goes into the last one.
-            cues = [*clip.cues[:2], " ".join(clip.cues[2:])] if len(clip.cues) > 3 else list(clip.cues)
-            writer.writerow(
-                {
-                    "video_name": clip.video_name,
-                    "Sentiment": clip.sentiment,
-                    **{e: clip.emotions[e] for e in EMOTIONS},
-                    **dict(zip(REASONS, cues, strict=False)),
-                    "utterance": clip.utterance,
-                    "signer": clip.signer,
-                    "video": clip.video.resolve() if clip.video else "",
-                    "caption": clip.caption or "",
-                    "cue_intervals": _format_intervals(clip.cue_intervals),
-                    "made_up": "yes" if data.made_up else "",
-                }
-            )

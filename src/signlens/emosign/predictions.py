@@ -25,7 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from signlens.emosign.annotations import EMOTIONS, INTENSITIES, checked_intervals, parse_intervals
+from signlens.emosign.annotations import (
+    EMOTIONS,
+    INTENSITIES,
+    checked_intervals,
+    format_intervals,
+    parse_intervals,
+)
 from signlens.emosign.table import Faults, read_table, read_text, whole_number
 from signlens.emosign.tasks import EMOTION_CLASSES, REFUSED, SENTIMENT3, SENTIMENT7
 from signlens.errors import InputRejected, UsageError
@@ -244,7 +250,7 @@ def write_predictions(predictions: Iterable[Prediction], path: Path) -> None:
                 elif value is not None:
                     row |= {name: int(value[name.removeprefix("present_")]) for name in names}
             if "cue_intervals" in row:
-                row["cue_intervals"] = ";".join(f"{b:.3f}-{e:.3f}" for b, e in row["cue_intervals"]) or "none"
+                row["cue_intervals"] = format_intervals(row["cue_intervals"]) or "none"
             writer.writerow(row)
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emosign import cues, paper
-from signlens.emosign.annotations import EMOTIONS, EmoSign, EmoSignClip, Rating, aggregate
+from signlens.emosign.annotations import EMOTIONS, EmoSign, EmoSignClip
 from signlens.emosign.predictions import Prediction
+from signlens.emosign.ratings import Rating, aggregate
 from signlens.emosign.table import listed
 from signlens.emosign.tasks import (
     DEFAULT_RULE,

@@ -1,0 +1,500 @@
+"""ELAN files (.eaf): EmoSign's labels in and out, beside whatever else annotators keep there.
+
+Files are made and read through pympi. Into a file that exists, only the tiers that are asked for are
+written: every other element of it stays as it is, because pympi alone would drop parts of a file that
+ELAN wrote (links to vocabulary entries, reference links). Times are whole milliseconds, as in ELAN.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from signlens.emosign.annotations import EMOTIONS, EmoSignClip
+from signlens.emosign.ratings import Rating
+from signlens.emosign.table import whole_number
+from signlens.errors import InputRejected, UsageError, require_extra
+from signlens.files import whole_file
+
+MAX_BYTES = 64 * 2**20
+
+SIGN = "SIGN"
+SENTIMENT = "SENTIMENT"
+EMOTION_TIERS = {emotion: emotion.upper() for emotion in EMOTIONS}
+CONFIDENCE = "CONFIDENCE"
+CUE = "CUE"
+REASONING = "REASONING"
+GRAMMAR = "GRAMMAR"
+NON_MANUAL = (
+    "NMM_BROWS",
+    "NMM_EYES",
+    "NMM_GAZE",
+    "NMM_NOSE",
+    "NMM_CHEEKS",
+    "NMM_MOUTH",
+    "NMM_HEAD",
+    "NMM_BODY",
+)
+GRAMMAR_MARKERS = (
+    "topic",
+    "wh-question",
+    "yes/no-question",
+    "rhetorical question",
+    "conditional",
+    "negation",
+    "relative clause",
+    "role shift",
+)
+TIERS = (
+    SIGN,
+    SENTIMENT,
+    *EMOTION_TIERS.values(),
+    CONFIDENCE,
+    CUE,
+    REASONING,
+    GRAMMAR,
+    *NON_MANUAL,
+)
+
+_VOCABULARIES = {
+    "EmoSign sentiment": tuple(
+        (str(value), words)
+        for value, words in zip(
+            range(-3, 4),
+            (
+                "very negative",
+                "negative",
+                "slightly negative",
+                "neutral",
+                "slightly positive",
+                "positive",
+                "very positive",
+            ),
+            strict=True,
+        )
+    ),
+    "EmoSign intensity": (("0", "not there"), ("1", "slight"), ("2", "clear"), ("3", "strong")),
+    "Grammatical marker": tuple((marker, "") for marker in GRAMMAR_MARKERS),
+}
+_FREE_TEXT = "EmoSign text"
+_TYPE_OF = (
+    {SENTIMENT: "EmoSign sentiment", GRAMMAR: "Grammatical marker"}
+    | dict.fromkeys(EMOTION_TIERS.values(), "EmoSign intensity")
+    | dict.fromkeys((SIGN, CONFIDENCE, CUE, REASONING, *NON_MANUAL), _FREE_TEXT)
+)
+# The order that ELAN's schema asks for.
+_ORDER = (
+    "LICENSE",
+    "HEADER",
+    "TIME_ORDER",
+    "TIER",
+    "LINGUISTIC_TYPE",
+    "LOCALE",
+    "LANGUAGE",
+    "CONSTRAINT",
+    "CONTROLLED_VOCABULARY",
+    "LEXICON_REF",
+    "REF_LINK_SET",
+    "EXTERNAL_REF",
+)
+_MIME = {".mp4": "video/mp4", ".mpg": "video/mpeg", ".mpeg": "video/mpeg", ".mov": "video/quicktime"}
+_LANGUAGE = ("eng", "http://cdb.iso.org/lg/CDB-00138502-001", "English (eng)")
+
+
+@dataclass(frozen=True, order=True)
+class Annotation:
+    """One annotation of a tier.
+
+    Attributes:
+        start_ms: Where it begins, in milliseconds from the begin of the video.
+        end_ms: Where it ends.
+        value: Its text.
+    """
+
+    start_ms: int
+    end_ms: int
+    value: str
+
+
+@dataclass(frozen=True)
+class ElanFile:
+    """What an ELAN file holds.
+
+    Attributes:
+        tiers: Name of each tier, in the file's order, to its annotations in order of time. An
+            annotation that refers to another has that one's time; several that subdivide one share it
+            evenly, as do those whose border in time was left open.
+        media: Addresses of the recordings as they are written there.
+    """
+
+    tiers: Mapping[str, tuple[Annotation, ...]]
+    media: tuple[str, ...]
+
+
+def _pympi() -> Any:
+    try:
+        from pympi import Elan
+    except ImportError as error:
+        raise require_extra("elan", error.name or "pympi") from None
+    return Elan
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputRejected(path, f"is larger than {MAX_BYTES // 2**20} MiB", "is this an ELAN file?")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputRejected(path, f"cannot be read ({error.strerror})", "check the name") from None
+    if b"\0" in content or b"<!DOCTYPE" in content:
+        raise InputRejected(path, "is not XML as ELAN writes it", "save it in ELAN again")
+    return content
+
+
+def _root_of(path: Path) -> ET.Element:
+    try:
+        parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
+        root = ET.fromstring(_bytes_of(path), parser)
+    except ET.ParseError as error:
+        raise InputRejected(path, f"is not whole XML ({error})", "open and save it in ELAN") from None
+    if root.tag != "ANNOTATION_DOCUMENT":
+        raise InputRejected(path, f"is not an ELAN file: its root is {root.tag}", "give an .eaf or .etf file")
+    return root
+
+
+def read_elan(path: Path) -> ElanFile:
+    """Read an .eaf or .etf file.
+
+    Raises:
+        InputRejected: It is no ELAN file, or its annotations do not hold together.
+        PartMissing: pympi is not installed.
+    """
+    elan = _pympi()
+    _root_of(path)
+    try:
+        document = elan.Eaf(str(path), suppress_version_warning=True)
+        tiers = {name: _resolved(document, name) for name in document.tiers}
+        media = tuple(str(m["MEDIA_URL"]) for m in document.media_descriptors)
+    except (KeyError, IndexError, ValueError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputRejected(
+            path, f"its annotations do not hold together ({reason})", "open and save it in ELAN"
+        ) from None
+    return ElanFile(tiers, media)
+
+
+def _resolved(document: Any, name: str) -> tuple[Annotation, ...]:
+    spans = _spans(document, name, ())
+    aligned, referring = document.tiers[name][:2]
+    values = {key: a[2] for key, a in aligned.items()} | {key: a[1] for key, a in referring.items()}
+    return tuple(sorted(Annotation(*spans[key], value) for key, value in values.items()))
+
+
+def _spans(document: Any, name: str, seen: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """Begin and end of every annotation of a tier, by its id."""
+    if name in seen:
+        raise ValueError(f"tier {name} refers to itself")
+    aligned, referring = document.tiers[name][:2]
+    times = _slot_times(document, aligned)
+    spans = {key: (times[a[0]], times[a[1]]) for key, a in aligned.items()}
+    children: dict[str, list[str]] = {}
+    for key, (parent, _, previous, _) in referring.items():
+        siblings = children.setdefault(parent, [])
+        siblings.insert(siblings.index(previous) + 1 if previous in siblings else len(siblings), key)
+    for parent, siblings in children.items():
+        begin, end = _spans(document, document.annotations[parent], (*seen, name))[parent]
+        step = (end - begin) / len(siblings)
+        for i, key in enumerate(siblings):
+            spans[key] = (round(begin + i * step), round(begin + (i + 1) * step))
+    return spans
+
+
+def _slot_times(document: Any, aligned: Mapping[str, Any]) -> dict[str, int]:
+    """The time of every slot of a tier; those left open are spread evenly between their neighbours."""
+    after = {a[0]: a[1] for a in aligned.values()}
+    known = {slot: document.timeslots[slot] for a in aligned.values() for slot in a[:2]}
+    for begin, time in list(known.items()):
+        if time is None:
+            continue
+        chain = [begin]
+        while (following := after.get(chain[-1])) is not None and following not in chain:
+            chain.append(following)
+            if known[following] is not None:
+                break
+        last = known[chain[-1]]
+        if last is not None and len(chain) > 2:
+            for i, slot in enumerate(chain[1:-1], start=1):
+                known[slot] = round(time + i * (last - time) / (len(chain) - 1))
+    return {slot: int(time) for slot, time in known.items() if time is not None}
+
+
+def write_elan(
+    path: Path,
+    tiers: Mapping[str, Sequence[Annotation]],
+    *,
+    into: Path | None = None,
+    video: Path | None = None,
+    author: str = "SignLens",
+) -> None:
+    """Write tiers into a new ELAN file, or into one that exists.
+
+    Args:
+        path: The file to write.
+        tiers: Name of each tier to its annotations, which must not overlap. Tiers of `TIERS` get their
+            vocabularies.
+        into: A file whose other elements are all kept as they are; a tier that it has as well keeps
+            its attributes and gets these annotations. It may be `path` itself.
+        video: A recording to link, in a new file.
+        author: Who is named as the author of a new file.
+
+    Raises:
+        UsageError: Annotations overlap, end before they begin, or are not in whole milliseconds.
+        InputRejected: `into` is no ELAN file, or one of its tiers has dependent tiers and would change.
+        PartMissing: pympi is not installed.
+    """
+    elan = _pympi()
+    root = None if into is None else _root_of(into)
+    if into is not None and root is not None:
+        held = read_elan(into).tiers
+        tiers = {n: a for n, a in tiers.items() if n not in held or held[n] != tuple(sorted(a))}
+        _refuse_dependent(root, tiers, into)
+    own = elan.Eaf(author=author)
+    own.tiers.clear()
+    own.linguistic_types.clear()
+    if root is not None:
+        own.maxaid, own.maxts = _last_number(root, "ANNOTATION_ID"), _last_number(root, "TIME_SLOT_ID")
+    own.header = {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
+    for name, given in tiers.items():
+        _add_tier(own, name, _checked(name, given))
+    if video is not None:
+        mime = _MIME.get(video.suffix.casefold(), "video/*")
+        own.add_linked_file(video.resolve().as_uri(), f"./{video.name}", mime)
+    own.properties = [("lastUsedAnnotationId", own.maxaid)]
+    made = elan.to_adocument(own, pretty=False)
+    if root is None:
+        root = made
+        ET.indent(root, "    ")
+    elif tiers:
+        _merge(root, made)
+    with whole_file(path) as temporary:
+        ET.ElementTree(root).write(temporary, encoding="UTF-8", xml_declaration=True)
+
+
+def _checked(name: str, given: Iterable[Annotation]) -> list[Annotation]:
+    ordered = sorted(given)
+    last = 0
+    for one in ordered:
+        if not isinstance(one.start_ms, int) or not isinstance(one.end_ms, int):
+            raise UsageError(name, f"{one.start_ms}-{one.end_ms} are not whole milliseconds", "round them")
+        if not last <= one.start_ms < one.end_ms:
+            raise UsageError(
+                name,
+                f"{one.start_ms}-{one.end_ms} ms is empty, negative, or overlaps the one before it",
+                "annotations of a tier follow one another",
+            )
+        last = one.end_ms
+    return ordered
+
+
+def _add_tier(document: Any, name: str, given: Sequence[Annotation]) -> None:
+    kind = _TYPE_OF.get(name, _FREE_TEXT)
+    if kind not in document.linguistic_types:
+        parameters = {
+            "LINGUISTIC_TYPE_ID": kind,
+            "TIME_ALIGNABLE": "true",
+            "GRAPHIC_REFERENCES": "false",
+        }
+        if kind in _VOCABULARIES:
+            parameters["CONTROLLED_VOCABULARY_REF"] = kind
+            document.add_language(*_LANGUAGE)
+            document.add_controlled_vocabulary(kind)
+            document.add_cv_description(kind, _LANGUAGE[0])
+            for value, words in _VOCABULARIES[kind]:
+                entry = f"{kind.replace(' ', '_')}_{value}".replace("/", "_").replace(" ", "_")
+                document.add_cv_entry(kind, entry, [(value, _LANGUAGE[0], words or None)])
+        document.add_linguistic_type(kind, param_dict=parameters)
+    document.add_tier(name, kind)
+    for one in given:
+        document.add_annotation(name, one.start_ms, one.end_ms, one.value)
+
+
+def _last_number(root: ET.Element, attribute: str) -> int:
+    """The greatest number in ids of this kind, so that new ones do not meet them."""
+    numbers = [0]
+    for element in root.iter():
+        digits = "".join(filter(str.isdigit, element.get(attribute, "")))
+        numbers.append(int(digits or 0))
+    if attribute == "ANNOTATION_ID":
+        # ELAN remembers the last number that it gave, also when that annotation is gone.
+        for element in root.findall("./HEADER/PROPERTY[@NAME='lastUsedAnnotationId']"):
+            numbers.append(whole_number(element.text or "") or 0)
+    return max(numbers)
+
+
+def _refuse_dependent(root: ET.Element, tiers: Iterable[str], path: Path) -> None:
+    for name in tiers:
+        for tier in root.findall("TIER"):
+            if tier.get("PARENT_REF") == name or (tier.get("TIER_ID") == name and tier.get("PARENT_REF")):
+                raise InputRejected(
+                    path,
+                    f"its tier {name} depends on another or has dependent tiers, so it is not replaced",
+                    "rename it in ELAN",
+                )
+
+
+def _merge(root: ET.Element, made: ET.Element) -> None:
+    """Put the made tiers, and what they need, into the root."""
+    ET.indent(made, "    ")
+    for tier in made.findall("TIER"):
+        own = next((t for t in root.findall("TIER") if t.get("TIER_ID") == tier.get("TIER_ID")), None)
+        if own is None:
+            _insert(root, tier)
+            continue
+        _drop_slots(root, own)
+        for annotation in own.findall("ANNOTATION"):
+            own.remove(annotation)
+        own.extend(tier.findall("ANNOTATION"))
+    order = root.find("TIME_ORDER")
+    if order is None:
+        order = ET.Element("TIME_ORDER")
+        _insert(root, order)
+    for slot in made.findall("TIME_ORDER/TIME_SLOT"):
+        time = int(slot.get("TIME_VALUE", "0"))
+        later = [i for i, other in enumerate(order) if int(other.get("TIME_VALUE", "-1")) > time]
+        order.insert(later[0] if later else len(order), slot)
+    used = {tier.get("LINGUISTIC_TYPE_REF") for tier in root.findall("TIER")}
+    for tag, key in (
+        ("LINGUISTIC_TYPE", "LINGUISTIC_TYPE_ID"),
+        ("LANGUAGE", "LANG_ID"),
+        ("CONTROLLED_VOCABULARY", "CV_ID"),
+    ):
+        held = {element.get(key) for element in root.findall(tag)}
+        for element in made.findall(tag):
+            if element.get(key) not in held and (tag != "LINGUISTIC_TYPE" or element.get(key) in used):
+                _insert(root, element)
+    for element in root.findall("./HEADER/PROPERTY[@NAME='lastUsedAnnotationId']"):
+        element.text = str(_last_number(root, "ANNOTATION_ID"))
+
+
+def _drop_slots(root: ET.Element, tier: ET.Element) -> None:
+    """Take out the time slots that only this tier used."""
+
+    def slots(element: ET.Element) -> set[str | None]:
+        found = element.iter("ALIGNABLE_ANNOTATION")
+        return {a.get(key) for a in found for key in ("TIME_SLOT_REF1", "TIME_SLOT_REF2")}
+
+    others: set[str | None] = set()
+    for other in root.findall("TIER"):
+        if other is not tier:
+            others |= slots(other)
+    order = root.find("TIME_ORDER")
+    gone = slots(tier) - others
+    for slot in [] if order is None else list(order):
+        if slot.get("TIME_SLOT_ID") in gone and order is not None:
+            order.remove(slot)
+
+
+def _insert(root: ET.Element, element: ET.Element) -> None:
+    """Insert after the last element that the schema puts before it."""
+    before = _ORDER[: _ORDER.index(element.tag) + 1]
+    places = [i for i, other in enumerate(root) if other.tag in before]
+    element.tail = element.tail or "\n    "
+    root.insert(places[-1] + 1 if places else 0, element)
+
+
+def write_template(path: Path) -> None:
+    """Write an annotation template: EmoSign's three tasks, and tiers for grammar beside them.
+
+    Sentiment (-3..3) and the ten emotions (0..3) are picked from lists, for the whole clip;
+    confidence is a number of 0..100; CUE takes the moments that carry the emotion, REASONING the
+    annotator's words on the whole clip.
+
+    Args:
+        path: ``.etf``, which ELAN takes as a template, or ``.eaf``.
+
+    Raises:
+        UsageError: The file has another ending.
+        PartMissing: pympi is not installed.
+    """
+    if path.suffix.casefold() not in (".etf", ".eaf"):
+        raise UsageError(path, "is neither .etf nor .eaf", "give one of these endings")
+    write_elan(path, {name: () for name in TIERS})
+
+
+def tiers_of_clip(
+    clip: EmoSignClip,
+    duration_ms: int,
+    *,
+    signs: Sequence[Annotation] = (),
+    markers: Mapping[str, Sequence[Annotation]] | None = None,
+) -> dict[str, tuple[Annotation, ...]]:
+    """A clip's labels as tiers.
+
+    Args:
+        clip: The clip.
+        duration_ms: Its length: sentiment and emotions span it.
+        signs: Glosses with their times.
+        markers: Annotations of `GRAMMAR` and of tiers of `NON_MANUAL`.
+
+    Raises:
+        UsageError: A marker's tier is unknown.
+    """
+    markers = markers or {}
+    unknown = [name for name in markers if name not in (GRAMMAR, *NON_MANUAL)]
+    if unknown:
+        raise UsageError(
+            "markers", f"{unknown[0]} is no tier for them", "choose GRAMMAR or one of NON_MANUAL"
+        )
+    tiers: dict[str, tuple[Annotation, ...]] = {name: () for name in TIERS if name != CONFIDENCE}
+    tiers[SIGN] = tuple(signs)
+    tiers[SENTIMENT] = (Annotation(0, duration_ms, str(clip.sentiment)),)
+    for emotion, name in EMOTION_TIERS.items():
+        tiers[name] = (Annotation(0, duration_ms, str(clip.emotions[emotion])),)
+    tiers[CUE] = tuple(Annotation(round(b * 1000), round(e * 1000), "") for b, e in clip.cue_intervals)
+    if clip.cues:
+        tiers[REASONING] = (Annotation(0, duration_ms, "\n".join(clip.cues)),)
+    return tiers | {name: tuple(given) for name, given in markers.items()}
+
+
+def rating_of_file(path: Path, annotator: str, video_name: str | None = None) -> Rating:
+    """One annotator's labels out of an annotated file.
+
+    Args:
+        path: The .eaf file, made from the template.
+        annotator: Who annotated.
+        video_name: Which clip; the file's name by default.
+
+    Raises:
+        InputRejected: A label has a value that is none of its scale, or stands there several times.
+    """
+    tiers = read_elan(path).tiers
+
+    def label(tier: str, low: int, high: int) -> int | None:
+        texts = [a.value.strip() for a in tiers.get(tier, ()) if a.value.strip()]
+        if len(texts) > 1:
+            raise InputRejected(path, f"tier {tier} has {len(texts)} values", "give one for the whole clip")
+        if not texts:
+            return None
+        value = whole_number(texts[0])
+        if value is None or not low <= value <= high:
+            raise InputRejected(
+                path, f"tier {tier} says {texts[0]!r}", f"give a whole number of {low}..{high}"
+            )
+        return value
+
+    sentiment = label(SENTIMENT, -3, 3)
+    emotions = {emotion: label(name, 0, 3) for emotion, name in EMOTION_TIERS.items()}
+    words = [a.value.strip() for name in (REASONING, CUE) for a in tiers.get(name, ())]
+    intervals = tuple((a.start_ms / 1000, a.end_ms / 1000) for a in tiers.get(CUE, ()))
+    return Rating(
+        video_name or path.stem,
+        annotator,
+        sentiment,
+        emotions,
+        label(CONFIDENCE, 0, 100),
+        "\n".join(word for word in words if word),
+        intervals,
+    )
