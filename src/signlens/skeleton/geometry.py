@@ -156,6 +156,7 @@ def turn(
     roll: Angles,
     yaw: Angles,
     joints: tuple[int, ...] | None = None,
+    slant: Angles | None = None,
 ) -> Array:
     """Rotate every frame about its own centre, equations (4), (5) and (7).
 
@@ -168,22 +169,30 @@ def turn(
         roll: (T,) alpha; see `rotation` for its sign.
         yaw: (T,) beta; zeros level only.
         joints: Which points move; all when None (the paper also tried the shoulders alone).
+        slant: (T,) added to the slope of depth over x after levelling and before the turn, for a depth
+            that is known up to a slant; none when None.
 
     Returns:
         New points of the same type. Confidence is as it was; so is, whole, a frame whose centre or angle
         is NaN.
     """
     known = np.isfinite(centre).all(axis=1) & np.isfinite(roll) & np.isfinite(yaw)
-    origin = np.where(known[:, None], centre, 0.0).astype(points.dtype)[:, None]
-    matrix = rotation(np.where(known, roll, 0.0), np.where(known, yaw, 0.0)).astype(points.dtype)
-    # One frame is two small matrices: a batched product is as fast as NumPy gets here.
-    moved = np.matmul(points[..., :3] - origin, np.swapaxes(matrix, 1, 2)) + origin
+    matrix = rotation(np.where(known, roll, 0.0), np.where(known, yaw, 0.0))
+    if slant is not None:
+        upright = rotation(np.where(known, roll, 0.0), np.zeros(len(points)))
+        upright[:, 2] += np.where(known, slant, 0.0)[:, None] * upright[:, 0]
+        matrix = rotation(np.zeros(len(points)), np.where(known, yaw, 0.0)) @ upright
+    matrix = np.where(known[:, None, None], matrix, np.eye(3)).astype(points.dtype)
+    origin = np.where(known[:, None], centre, 0.0).astype(points.dtype)
+    # Coordinate by coordinate: many small matrix products are slower.
+    x, y, z = (points[..., i] - origin[:, i : i + 1] for i in range(3))
+    moving = slice(None) if joints is None else list(joints)
     out = points.copy()
-    if joints is None:
-        out[..., :3] = np.where(known[:, None, None], moved, points[..., :3])
-    else:
-        chosen = list(joints)
-        out[:, chosen, :3] = np.where(known[:, None, None], moved[:, chosen], points[:, chosen, :3])
+    for i in range(3):
+        row = matrix[:, i, :, None]
+        moved = row[:, 0] * x + row[:, 1] * y + row[:, 2] * z + origin[:, i : i + 1]
+        out[:, moving, i] = moved[:, moving]
+    out[~known] = points[~known]
     return out
 
 

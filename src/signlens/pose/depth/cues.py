@@ -16,9 +16,17 @@ from signlens.pose.depth.reading import LEFT_SHOULDER, RIGHT_SHOULDER
 
 Array = NDArray[np.float64]
 
-NOSE, LEFT_EAR, RIGHT_EAR = 0, 3, 4
-RIGHT_EYE_CORNER, LEFT_EYE_CORNER = FACE.start + 36, FACE.start + 45
-CHIN, NASION = FACE.start + 8, FACE.start + 27
+_POINTS = (
+    0,  # nose
+    3,  # left ear
+    4,  # right ear
+    LEFT_SHOULDER,
+    RIGHT_SHOULDER,
+    FACE.start + 45,  # outer corner of the left eye
+    FACE.start + 36,  # outer corner of the right eye
+    FACE.start + 27,  # nasion
+    FACE.start + 8,  # chin
+)
 
 # Shoulder width over a length that a turn does not shorten, for people who face the camera, and its
 # spread from person to person (standard deviation of the logarithm). The face: 44 films of
@@ -51,35 +59,31 @@ class Cues:
 def read_cues(clip: PoseClip) -> Cues:
     """All hints that a clip's keypoints give."""
     scale = SCALES.get(clip.provenance.extractor, Scales())
-    k = clip.keypoints.astype(np.float64)
-    points = np.where(k[..., 3:] > 0, k[..., :3], np.nan)
-    across = points[:, LEFT_SHOULDER] - points[:, RIGHT_SHOULDER]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        seen_width = np.hypot(across[:, 0], across[:, 1])
-        shoulders = np.arctan2(across[:, 2] / scale.body, seen_width)
-        eyes = points[:, LEFT_EYE_CORNER] - points[:, RIGHT_EYE_CORNER]
-        ears = points[:, LEFT_EAR] - points[:, RIGHT_EAR]
-        by_eyes = np.arctan2(eyes[:, 2] / scale.face, np.hypot(eyes[:, 0], eyes[:, 1]))
-        by_ears = np.arctan2(ears[:, 2] / scale.head, np.hypot(ears[:, 0], ears[:, 1]))
-        head = np.where(np.isfinite(by_eyes), by_eyes, by_ears)
-        width, spread = _relative_width(points, seen_width, scale)
-        nose = _nose_direction(points, ears)
-    return Cues(shoulders, head, nose, width, spread)
-
-
-def _nose_direction(points: Array, ears: Array) -> Array:
-    """Yaw by the nose's offset from the middle of the ears, along the line of the ears."""
-    length = np.hypot(ears[:, 0], ears[:, 1])
-    offset = (points[:, NOSE] - (points[:, LEFT_EAR] + points[:, RIGHT_EAR]) / 2)[:, :2]
-    along = (offset * ears[:, :2]).sum(axis=1) / np.maximum(length, 1e-9)
-    return np.asarray(np.arctan(along / np.maximum(length, 1e-9) / NOSE_OVER_EARS))
-
-
-def _relative_width(points: Array, seen_width: Array, scale: Scales) -> tuple[Array, float]:
-    face = points[:, CHIN] - points[:, NASION]
+    k = clip.keypoints[:, _POINTS].astype(np.float64)
+    points = np.moveaxis(np.where(k[..., 3:] > 0, k[..., :3], np.nan), 1, 0)
+    nose, left_ear, right_ear, left, right, left_eye, right_eye, nasion, chin = points
+    across, ears, eyes, face = left - right, left_ear - right_ear, left_eye - right_eye, chin - nasion
+    seen_width = np.hypot(across[:, 0], across[:, 1])
+    by_eyes = _slope(eyes, scale.face)
+    by_ears = _slope(ears, scale.head)
     height = np.sqrt(face[:, 0] ** 2 + face[:, 1] ** 2 + (face[:, 2] / scale.face) ** 2)
     if np.isfinite(height).mean() >= 0.5:
-        return seen_width / np.maximum(height, 1e-9) / FACE_HEIGHTS, FACE_SPREAD
-    middle = (points[:, LEFT_SHOULDER] + points[:, RIGHT_SHOULDER]) / 2
-    neck = np.hypot(*(points[:, NOSE] - middle)[:, :2].T)
-    return seen_width / np.maximum(neck, 1e-9) / NECK_LENGTHS, NECK_SPREAD
+        width, spread = seen_width / np.maximum(height, 1e-9) / FACE_HEIGHTS, FACE_SPREAD
+    else:
+        neck = np.hypot(*(nose - (left + right) / 2)[:, :2].T)
+        width, spread = seen_width / np.maximum(neck, 1e-9) / NECK_LENGTHS, NECK_SPREAD
+    # The nose's offset from the middle of the ears, along the line of the ears.
+    squared = np.maximum(ears[:, 0] ** 2 + ears[:, 1] ** 2, 1e-9)
+    offset = ((nose - (left_ear + right_ear) / 2)[:, :2] * ears[:, :2]).sum(axis=1) / squared
+    return Cues(
+        shoulders=_slope(across, scale.body),
+        head=np.where(np.isfinite(by_eyes), by_eyes, by_ears),
+        nose=np.arctan(offset / NOSE_OVER_EARS),
+        width=width,
+        width_spread=spread,
+    )
+
+
+def _slope(across: Array, scale: float) -> Array:
+    """Yaw of a line from the signer's right to left, whose depth is `scale` times too large."""
+    return np.asarray(np.arctan2(across[:, 2] / scale, np.hypot(across[:, 0], across[:, 1])))

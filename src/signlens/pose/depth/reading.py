@@ -61,26 +61,39 @@ def in_shoulder_widths(
     return Depth(source, ((pixels - origin) / unit).astype(np.float32), unit, reasons)
 
 
-def with_depth(clip: PoseClip, depth: Depth) -> PoseClip:
-    """The clip with this depth for its z, in pixels.
+def filled_z(clip: PoseClip, depth: Depth) -> NDArray[np.float64]:
+    """(T, 133) depth of every point in pixels, from the middle of the shoulders.
 
-    Points that are seen but whose depth is not known are put into the upright plane through the
-    shoulders, or to the depth of their middle where that is not known either.
+    Points whose depth is not known are put into the upright plane through the shoulders, or to the
+    depth of their middle where that is not known either.
+
+    Args:
+        clip: The poses.
+        depth: Of the same clip.
+    """
+    z = depth.z.astype(np.float64) * depth.unit
+    unknown = np.isnan(z)
+    if not unknown.any():
+        return z
+    x = clip.keypoints[..., 0].astype(np.float64)
+    pair = [LEFT_SHOULDER, RIGHT_SHOULDER]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = (z[:, pair[0]] - z[:, pair[1]]) / (x[:, pair[0]] - x[:, pair[1]])
+    slope = np.clip(np.nan_to_num(slope, nan=0.0, posinf=STEEPEST, neginf=-STEEPEST), -STEEPEST, STEEPEST)
+    seen = (clip.keypoints[:, pair, 3] > 0).all(axis=1)
+    middle = np.where(seen, x[:, pair].mean(axis=1), np.nan)
+    plane = np.nan_to_num(slope[:, None] * (x - middle[:, None]), nan=0.0)
+    return np.where(unknown, plane, z)
+
+
+def with_depth(clip: PoseClip, depth: Depth) -> PoseClip:
+    """The clip with this depth for its z, see `filled_z`.
 
     Args:
         clip: The poses.
         depth: Of the same clip.
     """
     keypoints = clip.keypoints.copy()
-    seen = keypoints[..., 3] > 0
-    z = depth.z.astype(np.float64) * depth.unit
-    pair = [LEFT_SHOULDER, RIGHT_SHOULDER]
-    x = keypoints[..., 0].astype(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slope = (z[:, pair[0]] - z[:, pair[1]]) / (x[:, pair[0]] - x[:, pair[1]])
-    slope = np.clip(np.nan_to_num(slope, nan=0.0, posinf=STEEPEST, neginf=-STEEPEST), -STEEPEST, STEEPEST)
-    middle = np.where(seen[:, pair].all(axis=1), x[:, pair].mean(axis=1), np.nan)
-    plane = np.nan_to_num(slope[:, None] * (x - middle[:, None]), nan=0.0)
-    keypoints[..., 2] = np.where(np.isfinite(z), z, plane)
-    keypoints[~seen, :3] = np.nan
+    keypoints[..., 2] = filled_z(clip, depth)
+    keypoints[~(keypoints[..., 3] > 0), :3] = np.nan
     return dataclasses.replace(clip, keypoints=keypoints)
