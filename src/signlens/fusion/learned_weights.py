@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 LEARNED, FIXED = "learned", "fixed"
 
 _LARGEST_SHARE = 20.0  # where every clip is right, the likelihood would want boundless coefficients
+_SMALLEST_SHARE = 1e-3
 _ROWS = 2048  # clips whose float64 copies are held at a time
 
 
@@ -95,7 +96,9 @@ def learn_weights(logits: Logits, labels: Labels) -> LearnedWeights:
         bounds=[(0.0, _LARGEST_SHARE)] * len(names),
         options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-8},
     )
-    shares, value = (found.x, float(found.fun)) if found.fun <= alone[best] else (singles[best], alone[best])
+    # No stream may tell the classes apart at all: then the likelihood would have them all at nought.
+    better = found.fun <= alone[best] and found.x.sum() > _SMALLEST_SHARE
+    shares, value = (found.x, float(found.fun)) if better else (singles[best], alone[best])
     coefficients = shares / temperatures
     return LearnedWeights(
         weights=dict(zip(names, (coefficients / coefficients.sum()).tolist(), strict=True)),

@@ -1,0 +1,196 @@
+"""From a dataset folder to a trained run, its tables, its model folder, and back to `recognize`'s model."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+torch = pytest.importorskip("torch", reason="training needs the [train] extra")
+pytest.importorskip("onnx", reason="export needs the [train] extra")
+
+from made_dataset import GLOSSES, write_made_dataset  # noqa: E402
+from signlens.cli import app  # noqa: E402
+from signlens.errors import PartMissing, UsageError  # noqa: E402
+from signlens.evaluation.scores import read_scores  # noqa: E402
+from signlens.models.sign_model import SignModel  # noqa: E402
+from signlens.training import command, run  # noqa: E402
+from signlens.training.distributed import ALONE  # noqa: E402
+from signlens.training.experiment import load_experiment  # noqa: E402
+from signlens.training.loop import infer  # noqa: E402
+
+TOML = """
+name = "two-streams"
+seed = 1
+[data]
+dataset = "{data}"
+preparation = "{preparation}"
+{splits}
+[training]
+batch = 8
+epochs = 6
+learning_rate = 0.02
+[networks.joint]
+kind = "slgcn"
+stream = "joint"
+window = 8
+shape = {{ channels = [8], strides = [1], groups = 4, temporal_kernel = 3 }}
+[networks.bone]
+kind = "slgcn"
+stream = "bone"
+window = 8
+shape = {{ channels = [8], strides = [1], groups = 4, temporal_kernel = 3 }}
+"""
+
+runner = CliRunner()
+
+
+def write_experiment(folder: Path, data: Path, preparation: str = "normalised", splits: str = "") -> Path:
+    file = folder / "e.toml"
+    file.write_text(TOML.format(data=data, preparation=preparation, splits=splits))
+    return file
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("run")
+    write_made_dataset(folder / "data")
+    file = write_experiment(folder, folder / "data")
+    result = runner.invoke(app, ["train", str(file), "--out", str(folder / "run"), "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    return folder / "run"
+
+
+def test_a_run_holds_weights_curves_and_scores_of_every_network(trained: Path) -> None:
+    for name in ("joint", "bone"):
+        folder = trained / "official" / name
+        assert {p.name for p in folder.iterdir()} >= {
+            "model.safetensors", "curve.csv", "scores.npz", "network.json"
+        }  # fmt: skip
+        assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    for subset in ("val", "test"):
+        scores = read_scores(trained / f"scores-{subset}.npz")
+        assert set(scores.streams) == {"joint", "bone"}
+        assert len(scores.clips) == 9
+        assert scores.glosses == GLOSSES
+
+
+def test_finished_pieces_are_kept_and_other_settings_are_trained_anew(trained: Path, tmp_path: Path) -> None:
+    model = trained / "official" / "joint" / "model.safetensors"
+    before = model.stat().st_mtime_ns
+    arguments = ["train", str(trained / "experiment.toml"), "--out", str(trained), "--workers", "1"]
+    assert runner.invoke(app, arguments).exit_code == 0
+    assert model.stat().st_mtime_ns == before
+    text = (trained / "experiment.toml").read_text()
+    experiment, data = command.open_run(trained)
+    source = run.open_source(data, experiment)
+    (tmp_path / "other.toml").write_text(text.replace("epochs = 6", "epochs = 7"))
+    other = load_experiment(tmp_path / "other.toml")
+    piece = ("joint", "official")
+    assert run.is_finished(trained, piece, run.piece_digest(source, experiment, piece))
+    assert not run.is_finished(trained, piece, run.piece_digest(source, other, piece))
+
+
+def test_evaluate_prints_the_runs_streams_and_the_ensemble_chosen_on_validation(trained: Path) -> None:
+    result = runner.invoke(app, ["evaluate", str(trained), "--json", "--draws", "200"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    names = [s["name"] for s in found["systems"]]
+    assert names[:2] == ["joint", "bone"]
+    assert "chosen" in names
+
+
+def test_the_exported_folder_gives_the_runs_scores(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    result = runner.invoke(app, ["export", str(trained), "--to", str(folder)])
+    assert result.exit_code == 0, result.output
+    model = SignModel(folder)
+    assert model.glosses == GLOSSES
+    assert model.extractor == "mediapipe-holistic"
+    experiment, data = command.open_run(trained)
+    source = run.open_source(data, experiment)
+    rows = source.splits()["official"].score["test"]
+    logits, _ = model.run({n: source.inputs(rows, s, None) for n, s in experiment.networks.items()})
+    expected = read_scores(trained / "scores-test.npz").streams
+    for name, values in logits.items():
+        np.testing.assert_allclose(values, expected[name], atol=1e-4)
+    assert 0 <= model.unknown_below <= 1
+
+
+def test_a_run_in_sam_slrs_pixels_trains_and_exports(tmp_path: Path) -> None:
+    write_made_dataset(tmp_path / "data")
+    file = write_experiment(tmp_path, tmp_path / "data", "sam-slr")
+    file.write_text(
+        file.read_text().replace("[training]", "[augmentation]\nmirror = 0.5\nshift = 10.0\n[training]")
+        .replace("window = 8", "window = 8\nframes = 24").replace("epochs = 6", "epochs = 1")
+    )  # fmt: skip
+    out = tmp_path / "run"
+    assert runner.invoke(app, ["train", str(file), "--out", str(out), "--workers", "1"]).exit_code == 0
+    card = command.export(out, tmp_path / "model")
+    assert {(n["preparation"], n["window"]) for n in card["networks"]} == {("sam-slr", 24)}
+    experiment, data = command.open_run(out)
+    source = run.open_source(data, experiment)
+    assert source.inputs(np.arange(3), experiment.networks["joint"], None).shape == (3, 3, 24, 27)
+    rng = np.random.default_rng(0)
+    assert source.inputs(np.arange(3), experiment.networks["joint"], rng).shape == (3, 3, 8, 27)
+
+
+FOLDS = """
+[[data.split]]
+name = "fold-0"
+train = { fold = [1, 2] }
+test = { fold = [0] }
+[[data.split]]
+name = "fold-1"
+train = { fold = [0, 2] }
+test = { fold = [1] }
+"""
+
+
+def test_splits_are_what_the_experiment_says_and_their_scores_are_pooled(tmp_path: Path) -> None:
+    dataset = write_made_dataset(tmp_path / "data")
+    experiment = load_experiment(write_experiment(tmp_path, tmp_path / "data", splits=FOLDS))
+    source = run.open_source(tmp_path / "data", experiment)
+    splits = source.splits()
+    assert set(splits) == {"fold-0", "fold-1"}
+    for number, split in enumerate(splits.values()):
+        assert {dataset.clips[i].fold for i in split.score["test"]} == {number}
+        assert number not in {dataset.clips[i].fold for i in split.train}
+    for piece in run.pieces_of(source, experiment):
+        run.train_piece(source, experiment, piece, tmp_path / "run", ALONE)
+    pooled = run.pooled_scores(tmp_path / "run", source, experiment, "test")
+    assert pooled is not None
+    assert len(pooled.clips) == sum(len(s.score["test"]) for s in splits.values())
+    network = run.load_network(tmp_path / "run", experiment, ("bone", "fold-1"), 3)
+    expected, _ = infer(network, source, experiment.networks["bone"], splits["fold-1"].score["test"], ALONE)
+    np.testing.assert_allclose(pooled.streams["bone"][-len(expected) :], expected, atol=1e-5)
+    with pytest.raises(UsageError, match="2 splits"):
+        (tmp_path / "run" / "experiment.toml").write_text((tmp_path / "e.toml").read_text())
+        (tmp_path / "run" / "run.json").write_text(json.dumps({"data": str(tmp_path / "data")}))
+        command.export(tmp_path / "run", tmp_path / "model")
+
+
+def test_training_on_what_is_scored_is_refused(tmp_path: Path) -> None:
+    write_made_dataset(tmp_path / "data")
+    splits = '[[data.split]]\nname = "leak"\ntrain = { split = ["train"] }\ntest = { fold = [0] }\n'
+    experiment = load_experiment(write_experiment(tmp_path, tmp_path / "data", splits=splits))
+    with pytest.raises(UsageError, match="trains on clips of its own test"):
+        run.open_source(tmp_path / "data", experiment)
+    empty = '[[data.split]]\nname = "none"\ntrain = { split = ["training"] }\n'
+    experiment = load_experiment(write_experiment(tmp_path, tmp_path / "data", splits=empty))
+    with pytest.raises(UsageError, match="no available clip trains"):
+        run.open_source(tmp_path / "data", experiment)
+
+
+def test_what_is_not_a_run_and_what_is_not_trained_are_named(tmp_path: Path, trained: Path) -> None:
+    result = runner.invoke(app, ["evaluate", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is not the folder of a run" in result.output
+    with pytest.raises(PartMissing, match="joint on official"):
+        run.load_scores(tmp_path, ("joint", "official"), "test")
+    file = write_experiment(tmp_path, tmp_path / "nowhere")
+    result = runner.invoke(app, ["train", str(file), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 3
+    assert "nowhere" in result.output
