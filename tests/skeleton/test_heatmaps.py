@@ -1,6 +1,10 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from signlens.datasets.mediapipe_arrays import load_wlasl50
 from signlens.errors import InputRejected, UsageError
 from signlens.pose.layouts import KEYPOINT_NAMES
 from signlens.skeleton.heatmaps import (
@@ -19,7 +23,10 @@ from signlens.skeleton.heatmaps import (
     signer_box,
     simcc_maps,
 )
-from signlens.skeleton.normalise import WHOLE_BODY_INDEX
+from signlens.skeleton.normalise import LEFT_HAND, WHOLE_BODY_INDEX, normalise
+
+SHARED = Path(os.environ.get("SIGNLENS_SHARED", Path(__file__).parents[3] / "shared")) / "data"
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"the recordings are not at {SHARED}")
 
 BOX = Box(0.0, 0.0, 24.0)
 
@@ -187,3 +194,17 @@ def test_simcc_shapes_that_do_not_belong_together_are_refused() -> None:
         simcc_maps(x[:, :17], x[:, :17], np.ones((2, 4), np.float32), BOX)
     with pytest.raises(UsageError, match="crops"):
         simcc_maps(x, x, np.array([[0, 0, 0, 1], [0, 0, 1, 1]], np.float32), BOX)
+
+
+@pytest.mark.shared
+@needs_shared
+def test_the_box_holds_nearly_all_hand_points_of_real_clips() -> None:
+    held = []
+    for clip in load_wlasl50(SHARED / "wlasl50-real"):
+        if clip.fold != 0:
+            joints, seen = normalise(clip.points)
+            place = joints[:, LEFT_HAND.start :, :2][seen[:, LEFT_HAND.start :] > 0]
+            place = (place - [BODY_BOX.left, BODY_BOX.top]) / BODY_BOX.side
+            held.append(((place >= 0) & (place < 1)).all(axis=-1))
+    share = np.concatenate(held).mean()
+    assert 0.995 < share < 1, "a box that holds all would waste cells"
