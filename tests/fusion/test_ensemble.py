@@ -6,7 +6,14 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax as scipy_log_softmax
 
 from signlens.errors import UsageError
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax
+from signlens.fusion.ensemble import (
+    SAM_SLR_WEIGHTS,
+    SLR_SENTIMENT_WEIGHTS,
+    ensemble,
+    fit_temperature,
+    log_softmax,
+    weighted_mean,
+)
 
 logit_arrays = st.integers(0, 2**31).map(
     lambda seed: np.random.default_rng(seed).uniform(-20, 20, (4, 7)).astype(np.float32)
@@ -49,11 +56,21 @@ def test_temperature_keeps_the_order(logits):
 
 
 @pytest.mark.parametrize(
-    ("weights", "temperature"), [({"b": 1.0}, 1.0), ({"a": 0.0}, 1.0), ({}, 1.0), ({"a": 1.0}, 0.0)]
+    ("weights", "temperature"),
+    [
+        ({"b": 1.0}, 1.0),
+        ({"a": 0.0}, 1.0),
+        ({}, 1.0),
+        ({"a": 1.0}, 0.0),
+        ({"a": 1.0}, float("nan")),
+        ({"a": 2.0, "c": -1.0}, 1.0),
+        ({"a": float("nan")}, 1.0),
+        ({"a": float("inf")}, 1.0),
+    ],
 )
 def test_what_cannot_be_weighted_is_refused(weights, temperature):
     with pytest.raises(UsageError):
-        ensemble({"a": np.zeros(3)}, weights, temperature)
+        ensemble({"a": np.zeros(3), "c": np.zeros(3)}, weights, temperature)
 
 
 @given(st.integers(0, 1000))
@@ -82,3 +99,23 @@ def test_the_temperature_that_made_the_labels_is_found_again():
 def test_the_published_stream_weights():
     assert list(SAM_SLR_WEIGHTS) == ["joint", "bone", "joint_motion", "bone_motion"]
     assert sum(SAM_SLR_WEIGHTS.values()) == pytest.approx(2.9)
+    assert sum(SLR_SENTIMENT_WEIGHTS.values()) == pytest.approx(3.0)
+
+
+def test_a_weighted_mean_worked_by_hand():
+    logits = {
+        "a": np.array([[1.0, 2.0]]),
+        "b": np.array([[4.0, -2.0]], np.float32),
+        "unused": np.ones((1, 2)),
+    }
+    assert weighted_mean(logits, {"a": 2.0, "b": 1.0}).tolist() == [[2.0, 2.0 / 3]]
+    assert weighted_mean(logits, {"a": 2.0, "b": 0.0}).tolist() == [[1.0, 2.0]]
+
+
+@settings(deadline=None)
+@given(logit_arrays, logit_arrays, st.floats(0, 5), st.floats(0.1, 5))
+def test_the_ensemble_is_the_softmax_of_the_weighted_mean(one, two, first, second):
+    mean = weighted_mean({"a": one, "b": two}, {"a": first, "b": second})
+    assert np.allclose(
+        ensemble({"a": one, "b": two}, {"a": first, "b": second}, 1.7), scipy_log_softmax(mean / 1.7, axis=-1)
+    )
