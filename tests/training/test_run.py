@@ -12,7 +12,7 @@ pytest.importorskip("onnx", reason="export needs the [train] extra")
 
 from made_dataset import GLOSSES, write_made_dataset  # noqa: E402
 from signlens.cli import app  # noqa: E402
-from signlens.errors import PartMissing, UsageError  # noqa: E402
+from signlens.errors import InputRejected, PartMissing, UsageError  # noqa: E402
 from signlens.evaluation.scores import read_scores  # noqa: E402
 from signlens.models.sign_model import SignModel  # noqa: E402
 from signlens.training import command, run  # noqa: E402
@@ -194,3 +194,44 @@ def test_what_is_not_a_run_and_what_is_not_trained_are_named(tmp_path: Path, tra
     result = runner.invoke(app, ["train", str(file), "--out", str(tmp_path / "out")])
     assert result.exit_code == 3
     assert "nowhere" in result.output
+
+
+def test_heat_maps_train_on_the_same_footing(tmp_path: Path) -> None:
+    write_made_dataset(tmp_path / "data")
+    file = write_experiment(tmp_path, tmp_path / "data")
+    text = file.read_text()
+    file.write_text(
+        text[: text.index("[networks.joint]")].replace("epochs = 6", "epochs = 2")
+        + '[networks.sstcn]\nkind = "sstcn"\nconfiguration = "small"\nwindow = 4\n'
+        + "shape = { frames = 4, size = 8, dense = [8, 8], dense_squeeze = 4 }\n"
+    )
+    out = tmp_path / "run"
+    result = runner.invoke(app, ["train", str(file), "--out", str(out), "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    scores = read_scores(out / "scores-test.npz")
+    assert scores.streams["sstcn"].shape == (9, 3)
+    result = runner.invoke(app, ["export", str(out), "--to", str(tmp_path / "model")])
+    assert result.exit_code == 2
+    assert "sstcn" in result.output
+
+
+def test_pictures_are_cut_from_the_videos_that_the_manifest_names(tmp_path: Path) -> None:
+    from media import write_video
+
+    write_made_dataset(tmp_path / "data", train=3, validation=0, test=0)
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "clip000.mp4", frames=30, width=640, height=480)
+    file = write_experiment(tmp_path, tmp_path / "data")
+    text = file.read_text().replace("[training]", f'videos = "{tmp_path / "videos"}"\n[training]')
+    file.write_text(
+        text[: text.index("[networks.joint]")] + '[networks.rgb]\nkind = "r2plus1d"\nwindow = 32\n'
+    )
+    experiment = load_experiment(file)
+    source = run.open_source(tmp_path / "data", experiment)
+    network = experiment.networks["rgb"]
+    assert source.inputs(np.array([0]), network, None).shape == (1, 5, 3, 32, 128, 128)
+    varied = source.inputs(np.array([0]), network, np.random.default_rng(0))
+    assert varied.shape == (1, 3, 32, 128, 128)
+    assert np.abs(varied).max() <= 1
+    with pytest.raises(InputRejected, match=r"clip001\.mp4"):
+        source.inputs(np.array([1]), network, None)

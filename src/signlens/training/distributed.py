@@ -15,6 +15,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from signlens.models.slgcn import ChannelNorm, by_channel, by_subset
+
 
 @dataclass(frozen=True)
 class World:
@@ -93,26 +95,33 @@ class SharedBatchNorm(nn.Module):
         for name, buffer in layer.named_buffers(recurse=False):
             self.register_buffer(name, buffer)
         self.eps, self.momentum = layer.eps, 0.1 if layer.momentum is None else layer.momentum
+        # SL-GCN's own layer has the channels first, and the subsets of a channel next to each other.
+        self.channels_first = isinstance(layer, ChannelNorm)
+        self.subsets = layer.subsets if isinstance(layer, ChannelNorm) else 1
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, ...) to the same shape."""
-        shape = (1, -1, *([1] * (x.dim() - 2)))
+        """(N, C, ...), or (C, ...) where channels come first, to the same shape."""
+        channel = 0 if self.channels_first else 1
+        shape = [-1 if axis == channel else 1 for axis in range(x.dim())]
+        weight, bias = by_channel(self.weight, self.subsets), by_channel(self.bias, self.subsets)
         if self.training:
-            axes = [0, *range(2, x.dim())]
+            axes = [axis for axis in range(x.dim()) if axis != channel]
             values = x.float()
-            count = values.new_tensor([values.numel() / values.shape[1]])
-            sums = torch.cat([values.sum(axes), (values * values).sum(axes), count])
-            sums = _all_reduce(sums)
-            channels, total = values.shape[1], sums[-1]
+            channels = values.shape[channel]
+            count = values.new_tensor([values.numel() / channels])
+            sums = _all_reduce(torch.cat([values.sum(axes), (values * values).sum(axes), count]))
+            total = sums[-1]
             mean = sums[:channels] / total
             variance = (sums[channels:-1] / total - mean * mean).clamp(min=0)
             with torch.no_grad():
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(variance * total / (total - 1).clamp(min=1), self.momentum)
+                unbiased = variance * total / (total - 1).clamp(min=1)
+                self.running_mean.lerp_(by_subset(mean, self.subsets), self.momentum)
+                self.running_var.lerp_(by_subset(unbiased, self.subsets), self.momentum)
         else:
-            mean, variance = self.running_mean, self.running_var
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return x * scale.view(shape) + (self.bias - mean * scale).view(shape)
+            mean = by_channel(self.running_mean, self.subsets)
+            variance = by_channel(self.running_var, self.subsets)
+        scale = weight * torch.rsqrt(variance + self.eps)
+        return x * scale.view(shape) + (bias - mean * scale).view(shape)
 
 
 def _all_reduce(value: Tensor) -> Tensor:

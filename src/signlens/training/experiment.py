@@ -63,12 +63,14 @@ class DataSettings:
         dataset: A dataset folder (`signlens dataset import`), or ``starter-sets``.
         preparation: ``normalised`` (signer-centred, resampled to the window) or ``sam-slr`` (pixels,
             loop-padded, a random window in training; reference recipe).
+        videos: Folder of the videos that the manifest's sources name; for ``r2plus1d`` alone.
         only: Names of those splits of the source to train; empty is all of them.
         split: The splits; none means the official one: train, val, test.
     """
 
     dataset: str
     preparation: str = "normalised"
+    videos: str = ""
     only: tuple[str, ...] = ()
     split: tuple[SplitSettings, ...] = ()
 
@@ -121,8 +123,8 @@ class NetworkSettings:
     """One network: what it is, what it reads, how it is trained.
 
     Attributes:
-        kind: ``slgcn``, ``handshape``, ``sstcn``.
-        window: Frames that it reads in training.
+        kind: ``slgcn``, ``handshape``, ``sstcn`` (heat-maps), ``r2plus1d`` (pictures).
+        window: Frames that it reads in training (SSTCN and R(2+1)D: its configuration's).
         training: How it is trained.
         configuration: Named shape of the network (SL-GCN, SSTCN: ``paper``, ``starter`` / ``small``).
         shape: Fields of the network's configuration that differ from the named one.
@@ -164,7 +166,7 @@ class Experiment:
         parts = dataclasses.asdict(self)
         parts["networks"] = {network: parts["networks"][network]}
         # Where the data stand and which of their splits are wanted now do not change a piece.
-        for key in ("dataset", "only"):
+        for key in ("dataset", "videos", "only"):
             del parts["data"][key]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -266,7 +268,7 @@ def _network(name: str, entry: Any, common: Any, path: Path) -> NetworkSettings:
     if training.batch < 1 or training.learning_rate <= 0:
         raise UsageError(path, f"batch and learning_rate of {where} are to be positive", "correct them")
     network = _build(NetworkSettings, {**entry, "training": training}, where, path)
-    _choice(network.kind, ("slgcn", "handshape", "sstcn"), "kind of network", path)
+    _choice(network.kind, ("slgcn", "handshape", "sstcn", "r2plus1d"), "kind of network", path)
     if network.window < 1:
         raise UsageError(path, f"window of {where} is to be positive", "correct it")
     # A list in a shape is a tuple in the configuration.

@@ -8,22 +8,33 @@ from typing import Any
 from torch import nn
 
 from signlens.errors import UsageError
-from signlens.models import slgcn
+from signlens.models import slgcn, sstcn
 from signlens.models.handshape import HandShapeConfig, HandShapeNet
+from signlens.models.r2plus1d import R2Plus1D, R2Plus1DConfig
 from signlens.training.experiment import NetworkSettings
 
 
-def _slgcn(settings: NetworkSettings, classes: int) -> nn.Module:
-    configuration = _named(slgcn.CONFIGURATIONS, settings.configuration, "SL-GCN")(classes)
-    return slgcn.SLGCN(_reshape(configuration, settings))
+def configuration_of(settings: NetworkSettings, classes: int) -> Any:
+    """The shape of the network that an experiment's settings describe.
+
+    Raises:
+        UsageError: A configuration or a field of its shape is not known.
+    """
+    if settings.kind == "handshape":
+        return _reshape(HandShapeConfig(classes), settings)
+    if settings.kind == "r2plus1d":
+        return _reshape(R2Plus1DConfig(classes), settings)
+    named = slgcn.CONFIGURATIONS if settings.kind == "slgcn" else sstcn.CONFIGURATIONS
+    return _reshape(_named(named, settings.configuration, settings.kind)(classes), settings)
 
 
-def _handshape(settings: NetworkSettings, classes: int) -> nn.Module:
-    return HandShapeNet(_reshape(HandShapeConfig(classes), settings))
-
-
-KINDS: dict[str, Callable[[NetworkSettings, int], nn.Module]] = {"slgcn": _slgcn, "handshape": _handshape}
-"""Kind -> function of the settings and the number of classes."""
+KINDS: dict[str, Callable[[Any], nn.Module]] = {
+    "slgcn": slgcn.SLGCN,
+    "handshape": HandShapeNet,
+    "sstcn": sstcn.SSTCN,
+    "r2plus1d": R2Plus1D,
+}
+"""Kind -> function of its configuration."""
 
 
 def build_network(settings: NetworkSettings, classes: int) -> nn.Module:
@@ -31,8 +42,9 @@ def build_network(settings: NetworkSettings, classes: int) -> nn.Module:
 
     Raises:
         UsageError: A configuration or a field of its shape is not known.
+        PartMissing: ``r2plus1d`` without torchvision.
     """
-    return KINDS[settings.kind](settings, classes)
+    return KINDS[settings.kind](configuration_of(settings, classes))
 
 
 def _named(configurations: dict[str, Any], name: str, kind: str) -> Any:

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.datasets.folder import Dataset
-from signlens.errors import UsageError
+from signlens.errors import InputRejected, UsageError
+from signlens.models.heatmap_input import PlacedClip, evaluation_batch, place, training_batch
 from signlens.models.inputs import SAM_SLR, network_input
+from signlens.pose import WHOLE_BODY_KEYPOINTS, PoseClip, Provenance
 from signlens.skeleton.augmentation import Augmentation, PixelAugmentation, augment
 from signlens.skeleton.graph import GRAPHS
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, prepare
@@ -26,6 +28,8 @@ Array = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 VALIDATION, TEST = "val", "test"
+
+_EVERY_KEYPOINT = np.arange(WHOLE_BODY_KEYPOINTS)
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,11 @@ class DatasetSource:
 
     def inputs(self, rows: Rows, network: NetworkSettings, rng: np.random.Generator | None) -> Array:
         """See `ClipSource.inputs`."""
+        if network.kind == "sstcn":
+            clips = [place(self.dataset.points(int(row), _EVERY_KEYPOINT)) for row in rows]
+            return heatmap_batch(clips, network, self._augmentation, rng)
+        if network.kind == "r2plus1d":
+            return self._pictures(rows, rng)
         if self._data.preparation == SAM_SLR:
             return self._in_pixels(rows, network, rng)
         window = network.window if rng is not None else network.frames or network.window
@@ -128,6 +137,29 @@ class DatasetSource:
             self._augmentation,
             rng,
         )
+
+    def _pictures(self, rows: Rows, rng: np.random.Generator | None) -> Array:
+        from signlens.models.rgb_input import evaluation_clips, training_clip
+
+        found = []
+        for row in rows:
+            clip = self.dataset.clips[int(row)]
+            video = Path(self._data.videos) / clip.source
+            if not self._data.videos or not video.is_file():
+                raise InputRejected(
+                    video, f"the video of clip {clip.name} is not there", "name its folder as data.videos"
+                )
+            poses = PoseClip(
+                self.dataset.points(int(row), _EVERY_KEYPOINT),
+                face_mesh=None,
+                times=np.arange(clip.frames, dtype=np.float64),
+                fps=1.0,
+                width=0,
+                height=0,
+                provenance=Provenance(self.extractor, "", source={"name": clip.source}),
+            )
+            found.append(evaluation_clips(video, poses) if rng is None else training_clip(video, poses, rng))
+        return np.stack(found)
 
     def _in_pixels(self, rows: Rows, network: NetworkSettings, rng: np.random.Generator | None) -> Array:
         index = GRAPHS["reduced"].whole_body_index
@@ -149,6 +181,31 @@ class DatasetSource:
                 raise UsageError("augmentation", "is not that of pixels", "load the experiment from its file")
             clips = vary(clips, network.stream, network.window, amount, rng)
         return np.ascontiguousarray(np.moveaxis(clips, -1, 1))
+
+
+def heatmap_batch(
+    clips: list[PlacedClip],
+    network: NetworkSettings,
+    amount: Augmentation | PixelAugmentation,
+    rng: np.random.Generator | None,
+) -> Array:
+    """Clips as SSTCN reads them, varied if a generator is given.
+
+    Args:
+        clips: Of any length.
+        network: The network.
+        amount: How strongly to vary; SAM-SLR's variation of frames comes in any case.
+        rng: Source of randomness; None in evaluation.
+    """
+    from signlens.training.networks import configuration_of
+
+    shape = configuration_of(network, 1)
+    maps = {"frames": shape.frames, "magnification": shape.magnification, "size": shape.size}
+    if rng is None or not network.augment:
+        return evaluation_batch(clips, **maps)
+    whole = amount if isinstance(amount, Augmentation) else None
+    mirrored = 0.0 if isinstance(amount, Augmentation) else amount.mirror
+    return training_batch(clips, rng, whole, mirror_rate=mirrored, **maps)
 
 
 def normalised_input(

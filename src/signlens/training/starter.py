@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.datasets.mediapipe_arrays import IDLE, LandmarkClip, load_traduttore, load_wlasl50
+from signlens.models.heatmap_input import place
 from signlens.skeleton.normalise import prepare
 from signlens.training.experiment import Experiment, NetworkSettings
-from signlens.training.sources import TEST, VALIDATION, Rows, Split, normalised_input
+from signlens.training.sources import TEST, VALIDATION, Rows, Split, heatmap_batch, normalised_input
 
 Array = NDArray[np.float32]
 
@@ -160,6 +161,9 @@ class StarterSource:
 
     def inputs(self, rows: Rows, network: NetworkSettings, rng: np.random.Generator | None) -> Array:
         """See `ClipSource.inputs`."""
+        if network.kind == "sstcn":
+            clips = [place(self.corpus.clips[int(row)].points) for row in rows]
+            return heatmap_batch(clips, network, self._augmentation, rng)
         window = network.window if rng is not None else network.frames or network.window
         _, joints, seen = prepared_clips(self._data, window)
         return normalised_input(joints[rows], seen[rows], network, self._augmentation, rng)
