@@ -11,6 +11,7 @@ Rooms are imported inside the verbs, so that each starts with what it needs.
 from signlens.cli import recognize  # isort: skip
 from signlens.cli import extract  # isort: skip
 from signlens.cli import search  # isort: skip
+from signlens.cli import dataset  # isort: skip
 from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip
 from signlens.cli import reproduce  # isort: skip
@@ -20,6 +21,7 @@ from signlens.cli.shared import app
 
 __all__ = [
     "app",
+    "dataset",
     "doctor",
     "evaluate",
     "extract",
