@@ -23,7 +23,7 @@ def test_the_starter_experiment_has_sl_gcns_four_streams_and_the_hand_shape_netw
         ("[data]", "[data]\nplace = 1", "place"),
         ('kind = "handshape"', 'kind = "handshape"\nheads = 4', "heads"),
         ("batch = 32", "", "batch"),
-        ("steps = 640", "", "steps"),
+        ("steps = 480", "", "steps"),
         ('draw = "balanced"', 'draw = "often"', "often"),
         ("learning_rate = 3e-3", 'learning_rate = "fast"', "learning_rate"),
         ("[data]", '[data]\npreparation = "none"', "preparation"),
