@@ -1,17 +1,17 @@
 import json
-import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="SL-GCN needs the [train] extra")
 
+from models.literal_slgcn import literal_slgcn  # noqa: E402
 from signlens.errors import UsageError  # noqa: E402
 from signlens.models.slgcn import (  # noqa: E402
     CONFIGURATIONS,
     SLGCN,
+    ChannelNorm,
     DecoupledGraphConv,
     DropGraph,
     SLGCNConfig,
@@ -37,15 +37,6 @@ def test_configurations_survive_json() -> None:
         document = json.loads(json.dumps(config.to_json()))
         document = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
         assert SLGCNConfig(**document) == config
-
-
-def test_the_starter_is_the_network_of_the_starters_experiment() -> None:
-    experiment = Path(__file__).parents[2] / "experiments" / "starter.toml"
-    settings = tomllib.loads(experiment.read_text())["networks"]["joint"]
-    config = CONFIGURATIONS["starter"](62)
-    assert list(config.channels) == settings["channels"]
-    assert list(config.strides) == settings["strides"]
-    assert (config.temporal_kernel, config.groups) == (settings["temporal_kernel"], settings["groups"])
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -88,7 +79,7 @@ def test_time_shrinks_as_in_the_paper_and_the_embedding_has_256_values() -> None
     model = SLGCN(SLGCNConfig(7)).eval()
     lengths: list[int] = []
     for block in model.blocks:
-        block.register_forward_hook(lambda _module, _inputs, output: lengths.append(output.shape[2]))
+        block.register_forward_hook(lambda _module, _inputs, output: lengths.append(output.shape[3]))
     with torch.no_grad():
         logits, embedding = model(torch.randn(1, 3, 150, 27))
     assert lengths == [150] * 4 + [75] * 3 + [38] * 3
@@ -96,45 +87,126 @@ def test_time_shrinks_as_in_the_paper_and_the_embedding_has_256_values() -> None
     assert logits.shape == (1, 7)
 
 
-def test_graph_convolution_against_a_literal_loop() -> None:
+def opened(config: SLGCNConfig) -> SLGCN:
+    """A network in float64 whose gates, norms and matrices are away from their zeros and ones."""
+    model = SLGCN(config).double()
+    for name, parameter in model.named_parameters():
+        if "adjacency" in name or "norm.weight" in name:
+            torch.nn.init.uniform_(parameter, 0.2, 1.2)
+        elif "attention" in name or name.endswith("bias"):
+            torch.nn.init.normal_(parameter, std=0.3)
+    for name, buffer in model.named_buffers():
+        if name.endswith("running_mean"):
+            torch.nn.init.normal_(buffer, std=0.3)
+        elif name.endswith("running_var"):
+            torch.nn.init.uniform_(buffer, 0.5, 2.0)
+    return model
+
+
+def both_ways(
+    config: SLGCNConfig, x: torch.Tensor, *, training: bool, keep: float = 1.0
+) -> tuple[SLGCN, list[torch.Tensor], list[torch.Tensor]]:
+    """Logits and all gradients, from the network and from the literal implementation."""
     torch.manual_seed(0)
-    layer = DecoupledGraphConv(3, 8, groups=4, graph=REDUCED).double()
-    torch.nn.init.uniform_(layer.adjacency, 0.1, 1.0)
-    torch.nn.init.uniform_(layer.norm.weight, 0.5, 1.5)
-    x = torch.randn(2, 3, 4, 27, dtype=torch.float64)
-    layer.eval()
-    a = layer.adjacency.detach().numpy()
-    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
-    expected = np.zeros((2, 8, 4, 27))
-    features = np.einsum("nctv,cd->ndtv", x.numpy(), weight) + bias[None, :, None, None]
-    features /= np.sqrt(1 + layer.feature_norm.eps)
-    for channel in range(8):
-        group = channel % 4
-        for subset in range(3):
-            matrix = a[subset, group] / (a[subset, group].sum(axis=0, keepdims=True) + 0.001)
-            for node in range(27):
-                for source in range(27):
-                    expected[:, channel, :, node] += (
-                        features[:, subset * 8 + channel, :, source] * matrix[source, node]
-                    )
-    expected = (
-        expected / np.sqrt(1 + layer.norm.eps) * layer.norm.weight.detach().numpy()[None, :, None, None]
+    model = opened(config).train(training)
+    model.keep = keep
+    parameters = {k: v.detach().clone() for k, v in model.state_dict().items()}
+    learnt = [name for name, _ in model.named_parameters()]
+    for name in learnt:
+        parameters[name].requires_grad_()
+    labels = torch.arange(len(x)) % config.classes
+    torch.manual_seed(1)
+    logits, _ = model(x)
+    torch.nn.functional.cross_entropy(logits, labels).backward()
+    torch.manual_seed(1)
+    expected = literal_slgcn(
+        x,
+        parameters,
+        channels=config.channels,
+        strides=config.strides,
+        edges=GRAPHS[config.graph].edges,
+        training=training,
+        keep=keep,
+        drop_graph_from=config.drop_graph_from,
+        drop_block=config.drop_block,
     )
-    with torch.no_grad():
-        skip = layer.skip(x).numpy()
-        np.testing.assert_allclose(layer(x).numpy(), np.maximum(expected + skip, 0), atol=1e-10)
+    torch.nn.functional.cross_entropy(expected, labels).backward()
+    ours = [logits, *(p.grad for p in model.parameters())]
+    literal = [expected, *(parameters[name].grad for name in learnt)]
+    return model, [t.detach() for t in ours], [t.detach() for t in literal]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_outputs_and_gradients_are_those_of_the_literal_network(training: bool) -> None:
+    x = torch.randn(2, 3, 7, 27, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    _, ours, literal = both_ways(SMALL, x, training=training)
+    assert ours[0].std() > 0.01
+    for a, b in zip(ours, literal, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "change", [{"decoupled": False}, {"graph": "upper_body_and_hands"}], ids=["one group", "49 nodes"]
+)
+def test_variants_are_those_of_the_literal_network(change: dict[str, object]) -> None:
+    config = replace(SMALL, channels=(4, 4), **change)
+    nodes = len(GRAPHS[config.graph].nodes)
+    x = torch.randn(2, 3, 7, nodes, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    _, ours, literal = both_ways(config, x, training=True)
+    for a, b in zip(ours, literal, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-10)
+
+
+def test_drop_graph_drops_what_the_literal_one_drops_when_both_draw_the_same() -> None:
+    config = replace(SMALL, channels=(4, 8), drop_graph_from=0, drop_block=5)
+    x = torch.randn(3, 3, 12, 27, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    _, ours, literal = both_ways(config, x, training=True, keep=0.7)
+    _, undropped, _ = both_ways(config, x, training=True)
+    assert (ours[0] - undropped[0]).abs().max() > 0.01, "something was dropped"
+    for a, b in zip(ours, literal, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.slow
+def test_the_papers_network_is_the_literal_one() -> None:
+    x = torch.randn(2, 3, 9, 27, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    _, ours, literal = both_ways(paper(20), x, training=True)
+    for a, b in zip(ours, literal, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)
+
+
+def test_running_statistics_are_those_of_batch_norm() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(12, 27, 3, 5, dtype=torch.float64) * 3 + 2
+    ours, theirs = ChannelNorm(12, subsets=3).double(), torch.nn.BatchNorm1d(12).double()
+    # Stored subset by subset: channel c of subset k stands at 4 k + c, and is row 3 c + k of the input.
+    rows = [3 * c + k for k in range(3) for c in range(4)]
+    for _ in range(3):
+        expected = theirs(x[rows].reshape(1, 12, -1))
+        torch.testing.assert_close(ours(x)[rows].reshape(1, 12, -1), expected)
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
+    ours.eval(), theirs.eval()
+    torch.testing.assert_close(ours(x)[rows].reshape(1, 12, -1), theirs(x[rows].reshape(1, 12, -1)))
+
+
+def test_a_batch_norm_of_bfloat16_activations_keeps_its_statistics_in_float32() -> None:
+    norm = ChannelNorm(4)
+    y = norm(torch.randn(4, 27, 2, 5).bfloat16())
+    assert y.dtype == torch.bfloat16
+    assert norm.running_mean is not None and norm.running_mean.dtype == torch.float32
 
 
 def test_attention_starts_with_half_open_gates_in_time_and_channel() -> None:
     layer = STCAttention(8, 27)
     torch.nn.init.zeros_(layer.spatial.weight)
-    x = torch.randn(2, 8, 6, 27)
+    x = torch.randn(8, 27, 2, 6)
     # Each gate is sigmoid(0) = 0.5, so each of the three multiplies by 1.5.
     np.testing.assert_allclose(layer(x).detach().numpy(), x.numpy() * 1.5**3, rtol=1e-5)
 
 
 def test_drop_graph_is_off_in_evaluation_and_at_keep_one() -> None:
-    x = torch.randn(2, 4, 50, 27)
+    x = torch.randn(4, 27, 2, 50)
     layer = DropGraph(41, REDUCED)
     assert layer(x, 1.0) is x
     layer.eval()
@@ -144,9 +216,9 @@ def test_drop_graph_is_off_in_evaluation_and_at_keep_one() -> None:
 def test_drop_graph_drops_neighbourhoods_and_keeps_the_scale() -> None:
     torch.manual_seed(0)
     layer = DropGraph(41, REDUCED)
-    x = torch.ones(400, 2, 4, 27)
+    x = torch.ones(2, 27, 400, 4)
     dropped = layer._drop_nodes(x, 0.9)
-    gone = (dropped[:, 0, 0] == 0).numpy()
+    gone = (dropped[0, :, :, 0] == 0).t().numpy()
     assert 0.03 < gone.mean() < 0.25
     assert dropped.mean().item() == pytest.approx(1.0, abs=1e-3)
     neighbours = {n: {n} for n in range(27)}

@@ -4,6 +4,10 @@ Written from the description of Jiang et al., "Skeleton Aware Multi-modal Sign L
 Recognition" (CVPR workshops 2021), section 3.2: decoupled spatial graph convolution,
 spatial-temporal-channel attention, temporal convolution, and DropGraph. The paper's
 configuration has exactly 4,294,502 trainable parameters at 2,000 classes.
+
+Clips come as (N, C, T, V): clips, channels, frames, nodes. Inside, activations are (C, V, N, T), for speed:
+a linear map over channels is then one matrix product for the whole batch, the mixing of nodes one product a
+channel, the temporal convolution one image of V N rows and T columns, and nothing is copied in between.
 """
 
 from __future__ import annotations
@@ -95,13 +99,81 @@ CONFIGURATIONS: dict[str, Callable[[int], SLGCNConfig]] = {"paper": paper, "star
 """Named configurations, as functions of the number of classes."""
 
 
-def _convolution(in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1) -> nn.Conv2d:
-    """Convolution over time alone, padded to keep its length, initialised as in the paper's code."""
-    layer = nn.Conv2d(in_channels, out_channels, (kernel, 1), (stride, 1), (kernel // 2, 0))
-    nn.init.kaiming_normal_(layer.weight, mode="fan_out")
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
+class ChannelNorm(nn.BatchNorm2d):
+    """Batch normalisation of activations (C, ...): each channel over everything else.
+
+    In training it is computed as group normalisation of one sample with one group a channel, which gives
+    the same numbers and has a kernel about three times as fast on CPUs.
+
+    Args:
+        channels: Channels.
+        subsets: Parameters stand subset by subset, C / subsets channels each; the activations hold the
+            subsets of a channel next to each other.
+    """
+
+    def __init__(self, channels: int, subsets: int = 1) -> None:
+        super().__init__(channels)
+        self.subsets = subsets
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(C, ...) to the same shape."""
+        channels = len(x)
+        count = x.numel() // channels
+        flat = x.reshape(1, channels, count)
+        weight, bias = by_channel(self.weight, self.subsets), by_channel(self.bias, self.subsets)
+        assert self.running_mean is not None and self.running_var is not None
+        if not self.training:
+            mean, variance = (by_channel(v, self.subsets) for v in (self.running_mean, self.running_var))
+            return F.batch_norm(flat, mean, variance, weight, bias, eps=self.eps).view_as(x)
+        y, mean, inverse = torch.native_group_norm(flat, weight, bias, 1, channels, count, channels, self.eps)
+        with torch.no_grad():
+            variance = (inverse**-2 - self.eps) * (count / (count - 1))
+            for running, batch in ((self.running_mean, mean), (self.running_var, variance)):
+                running.lerp_(by_subset(batch, self.subsets).to(running.dtype), self.momentum or 0.1)
+        return y.view_as(x)
+
+
+def by_channel(values: Tensor, subsets: int) -> Tensor:
+    """(subsets * C,) values, subset by subset, to channel by channel."""
+    return values.view(subsets, -1).t().reshape(-1)
+
+
+def by_subset(values: Tensor, subsets: int) -> Tensor:
+    """The inverse of `by_channel`."""
+    return values.view(-1, subsets).t().reshape(-1)
+
+
+class TemporalConv(nn.Conv2d):
+    """Convolution over time, every node by itself, initialised as in the paper's code.
+
+    Args:
+        in_channels: Channels in.
+        out_channels: Channels out.
+        kernel: Frames that it sees, odd; padded to keep the length.
+        stride: Step in time.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1) -> None:
+        super().__init__(in_channels, out_channels, (kernel, 1), (stride, 1), (kernel // 2, 0))
+        nn.init.kaiming_normal_(self.weight, mode="fan_out")
+        nn.init.zeros_(_bias(self))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(C, V, N, T) to (C', V, N, T / stride)."""
+        channels, nodes, clips, frames = x.shape
+        stride, bias = self.stride[0], _bias(self)
+        if self.kernel_size[0] == 1:
+            y = torch.addmm(bias[:, None], self.weight[..., 0, 0], x[..., ::stride].reshape(channels, -1))
+        else:
+            image = x.reshape(1, channels, nodes * clips, frames)
+            y = F.conv2d(image, self.weight.transpose(2, 3), bias, (1, stride), (0, self.padding[0]))
+        return y.view(self.out_channels, nodes, clips, -1)
+
+
+def _bias(layer: nn.Conv1d | nn.Conv2d) -> Tensor:
+    if layer.bias is None:
+        raise AssertionError("every convolution here carries a bias")
+    return layer.bias
 
 
 class DecoupledGraphConv(nn.Module):
@@ -123,13 +195,13 @@ class DecoupledGraphConv(nn.Module):
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels * self.subsets))
         nn.init.normal_(self.weight, 0, math.sqrt(0.5 / (out_channels * self.subsets)))
         self.bias = nn.Parameter(torch.full((out_channels * self.subsets,), 1e-6))
-        self.feature_norm = nn.BatchNorm2d(out_channels * self.subsets)
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.feature_norm = ChannelNorm(out_channels * self.subsets, self.subsets)
+        self.norm = ChannelNorm(out_channels)
         nn.init.constant_(self.norm.weight, 1e-6)
         self.skip: nn.Module = (
             nn.Identity()
             if in_channels == out_channels
-            else nn.Sequential(_convolution(in_channels, out_channels), nn.BatchNorm2d(out_channels))
+            else nn.Sequential(TemporalConv(in_channels, out_channels), ChannelNorm(out_channels))
         )
 
     def normalised_adjacency(self) -> Tensor:
@@ -137,20 +209,17 @@ class DecoupledGraphConv(nn.Module):
         return self.adjacency / (self.adjacency.sum(dim=2, keepdim=True) + 0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, T, V) to (N, C', T, V)."""
-        n, _, t, v = x.shape
-        features = F.conv2d(x, self.weight.t()[:, :, None, None], self.bias)
-        features = self.feature_norm(features)
-        # One product per channel over the subsets side by side: (C', N*T, 3V) @ (C', 3V, V).
-        features = features.view(n, self.subsets, self.out_channels, t, v).permute(2, 0, 3, 1, 4)
-        repeats = self.out_channels // self.groups
-        matrix = self.normalised_adjacency().repeat(1, repeats, 1, 1).permute(1, 0, 2, 3)
-        mixed = torch.bmm(
-            features.reshape(self.out_channels, n * t, self.subsets * v),
-            matrix.reshape(self.out_channels, self.subsets * v, v),
-        )
-        mixed = mixed.view(self.out_channels, n, t, v).transpose(0, 1)
-        return F.relu(self.norm(mixed) + self.skip(x))
+        """(C, V, N, T) to (C', V, N, T)."""
+        channels, v, n, t = x.shape
+        # Features (C' * 3, V * N * T), the three subsets of a channel next to each other, so that mixing
+        # is one product a channel: (V, 3 V) @ (3 V, N * T).
+        weight = self.weight.view(channels, self.subsets, self.out_channels).permute(2, 1, 0)
+        bias = by_channel(self.bias, self.subsets)
+        features = torch.addmm(bias[:, None], weight.reshape(-1, channels), x.reshape(channels, -1))
+        features = self.feature_norm(features).view(self.out_channels, self.subsets * v, n * t)
+        matrix = self.normalised_adjacency().permute(1, 3, 0, 2).reshape(self.groups, v, self.subsets * v)
+        mixed = torch.bmm(matrix.repeat(self.out_channels // self.groups, 1, 1), features)
+        return F.relu(self.norm(mixed.view(-1, v, n, t)) + self.skip(x))
 
 
 class STCAttention(nn.Module):
@@ -166,10 +235,10 @@ class STCAttention(nn.Module):
         spatial_kernel = nodes if nodes % 2 else nodes - 1
         self.spatial = nn.Conv1d(channels, 1, spatial_kernel, padding=spatial_kernel // 2)
         nn.init.xavier_normal_(self.spatial.weight)
-        nn.init.zeros_(self._bias(self.spatial))
+        nn.init.zeros_(_bias(self.spatial))
         self.temporal = nn.Conv1d(channels, 1, 9, padding=4)
         nn.init.zeros_(self.temporal.weight)
-        nn.init.zeros_(self._bias(self.temporal))
+        nn.init.zeros_(_bias(self.temporal))
         self.squeeze = nn.Linear(channels, channels // 2)
         nn.init.kaiming_normal_(self.squeeze.weight)
         nn.init.zeros_(self.squeeze.bias)
@@ -177,18 +246,18 @@ class STCAttention(nn.Module):
         nn.init.zeros_(self.excite.weight)
         nn.init.zeros_(self.excite.bias)
 
-    @staticmethod
-    def _bias(layer: nn.Conv1d) -> Tensor:
-        if layer.bias is None:
-            raise AssertionError("attention gates carry a bias")
-        return layer.bias
-
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, T, V) to the same shape."""
-        x = x * (1 + torch.sigmoid(self.spatial(x.mean(dim=2)))[:, :, None, :])
-        x = x * (1 + torch.sigmoid(self.temporal(x.mean(dim=3)))[:, :, :, None])
-        gate = self.excite(F.relu(self.squeeze(x.mean(dim=(2, 3)))))
-        return x * (1 + torch.sigmoid(gate)[:, :, None, None])
+        """(C, V, N, T) to the same shape."""
+        # Sums, not means: the gradient of a sum is not written out to full size.
+        mean = x.sum(dim=3) / x.shape[3]
+        over_nodes = 1 + torch.sigmoid(self.spatial(mean.permute(2, 0, 1)))  # (N, 1, V)
+        x = x * over_nodes.permute(1, 2, 0)[..., None]
+        # The other two gates see means over the nodes only: they are worked out there and applied at once.
+        mean = (x.sum(dim=1) / x.shape[1]).transpose(0, 1)  # (N, C, T)
+        over_time = 1 + torch.sigmoid(self.temporal(mean))  # (N, 1, T)
+        squeezed = F.relu(self.squeeze((mean * over_time).mean(dim=2)))
+        over_channels = 1 + torch.sigmoid(self.excite(squeezed))  # (N, C)
+        return x * (over_channels[..., None] * over_time).transpose(0, 1)[:, None]
 
 
 class DropGraph(nn.Module):
@@ -209,27 +278,27 @@ class DropGraph(nn.Module):
         )
 
     def forward(self, x: Tensor, keep: float) -> Tensor:
-        """(N, C, T, V); keep is the share of activations to keep, 0..1. The identity in evaluation."""
+        """(C, V, N, T); keep is the share of activations to keep, 0..1. The identity in evaluation."""
         if not self.training or keep >= 1:
             return x
         return self._drop_time(self._drop_nodes(x, keep), keep)
 
     def _drop_nodes(self, x: Tensor, keep: float) -> Tensor:
-        strength = x.detach().abs().mean(dim=(1, 2))
+        strength = x.detach().abs().mean(dim=(0, 3)).t().contiguous()  # (N, V)
         strength = strength / strength.sum() * strength.numel()
         # 1.92 is the mean number of neighbours of a node in the 27-node tree (2 * 26 / 27); larger
         # trees come to at most 2.
         seed_rate = (1 - keep) / (1 + 1.92)
         seeds = torch.bernoulli((strength * seed_rate).clamp(max=1.0))
-        mask = (seeds @ self.neighbours < 0.001).to(x.dtype)[:, None, None, :]
+        mask = (seeds @ self.neighbours < 0.001).to(x.dtype).t()[:, :, None]  # (V, N, 1)
         return x * mask * (mask.numel() / mask.sum().clamp(min=1.0))
 
     def _drop_time(self, x: Tensor, keep: float) -> Tensor:
-        strength = x.detach().abs().mean(dim=(1, 3))
+        strength = x.detach().abs().mean(dim=(0, 1))  # (N, T)
         strength = strength / strength.sum().clamp(min=1e-12) * strength.numel()
         seeds = torch.bernoulli((strength * ((1 - keep) / self.block)).clamp(max=1.0))
         dropped = F.max_pool1d(seeds[:, None], self.block, stride=1, padding=self.block // 2)
-        mask = (1 - dropped).to(x.dtype)[..., None]
+        mask = (1 - dropped[:, 0]).to(x.dtype)
         return x * mask * (mask.numel() / mask.sum().clamp(min=1.0))
 
 
@@ -244,18 +313,18 @@ class Block(nn.Module):
         groups = config.groups if config.decoupled else 1
         self.graph_conv = DecoupledGraphConv(in_channels, out_channels, groups, graph)
         self.attention = STCAttention(out_channels, len(graph.nodes)) if config.attention else nn.Identity()
-        self.temporal = _convolution(out_channels, out_channels, config.temporal_kernel, stride)
-        self.temporal_norm = nn.BatchNorm2d(out_channels)
+        self.temporal = TemporalConv(out_channels, out_channels, config.temporal_kernel, stride)
+        self.temporal_norm = ChannelNorm(out_channels)
         self.has_skip = skip
         self.skip: nn.Module = nn.Identity()
         if skip and (in_channels != out_channels or stride != 1):
             self.skip = nn.Sequential(
-                _convolution(in_channels, out_channels, stride=stride), nn.BatchNorm2d(out_channels)
+                TemporalConv(in_channels, out_channels, stride=stride), ChannelNorm(out_channels)
             )
         self.drop = DropGraph(config.drop_block, graph) if drop else None
 
     def forward(self, x: Tensor, keep: float) -> Tensor:
-        """(N, C, T, V) to (N, C', T / stride, V)."""
+        """(C, V, N, T) to (C', V, N, T / stride)."""
         y = self.temporal_norm(self.temporal(self.attention(self.graph_conv(x))))
         if self.drop is not None:
             y = self.drop(y, keep)
@@ -305,10 +374,10 @@ class SLGCN(nn.Module):
         """(N, 3, T, V) to the embedding before the classifier, (N, last channels)."""
         n, c, t, v = x.shape
         x = self.input_norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t))
-        x = x.view(n, v, c, t).permute(0, 2, 3, 1)
+        x = x.view(n, v, c, t).permute(2, 1, 0, 3).contiguous()
         for block in self.blocks:
             x = block(x, self.keep)
-        return x.mean(dim=(2, 3))
+        return x.mean(dim=(1, 3)).t()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, T, V) to logits (N, classes) and embedding (N, last channels)."""
