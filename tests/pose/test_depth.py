@@ -11,7 +11,7 @@ from signlens.errors import UsageError
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND
 from signlens.pose.depth import SOURCES, VIDEO_SOURCES, read_depth, with_depth
 from signlens.pose.depth.cues import read_cues
-from signlens.pose.depth.landmark import landmark_depth
+from signlens.pose.depth.landmark import extractors_own_z, landmark_depth
 from signlens.pose.depth.lift import lifted_depth, lifted_yaw
 from signlens.pose.depth.reading import Depth
 from signlens.pose.depth.relative import depth_from_nearness, sample
@@ -34,6 +34,23 @@ def test_landmark_depth_is_the_figures_own(yaw: float, roll: float) -> None:
     np.testing.assert_allclose(depth.z, seen[..., 2], atol=2e-3)
     assert depth.unit == pytest.approx(PIXELS, rel=1e-3)
     np.testing.assert_allclose(yaw_by(clip, depth), yaw, atol=0.2)
+
+
+def test_the_way_back_to_the_extractors_scales() -> None:
+    clip = pose_clip(as_seen(standing(), 25))
+    depth = landmark_depth(clip)
+    own = extractors_own_z(depth.z * depth.unit, clip.provenance.extractor)
+    again = clip.keypoints.copy()
+    again[..., 2] = own
+    np.testing.assert_allclose(
+        landmark_depth(dataclasses.replace(clip, keypoints=again)).z, depth.z, atol=1e-4
+    )
+    given = clip.keypoints[..., 2].astype(float)
+    for hand in (LEFT_HAND, RIGHT_HAND):
+        np.testing.assert_allclose(own[:, hand], given[:, hand] - given[:, [hand.start]], atol=0.05)
+    np.testing.assert_allclose(
+        own[:, :17], given[:, :17] - given[:, 5:7].mean(axis=1, keepdims=True), atol=0.2
+    )
 
 
 def test_an_unknown_extractors_z_counts_as_it_stands() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from signlens.pose.clip import BODY, FACE, FEET, LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.pose.depth.reading import LEFT_SHOULDER, RIGHT_SHOULDER, Depth, in_shoulder_widths
@@ -26,7 +27,7 @@ class Scales:
     """How many times too large an extractor's z is, by part.
 
     Attributes:
-        body: Shoulders, arms, hips, legs: from the middle of the shoulders.
+        body: Shoulders (3.5), elbows (2.8), wrists (3.5), hips, legs: from the middle of the shoulders.
         nose: The nose's distance before the shoulders.
         head: Eyes and ears: from the nose.
         hand: A hand's points: from its root.
@@ -69,3 +70,27 @@ def landmark_depth(clip: PoseClip) -> Depth:
         wrist = z[:, [_WRISTS[part.start]]]
         z[:, part] = wrist + (raw[:, part] - root) / scale.hand
     return in_shoulder_widths(clip, "landmark", z)
+
+
+def extractors_own_z(z: NDArray[np.floating], extractor: str) -> NDArray[np.float64]:
+    """True depth as the extractor would have written it: the way back from `landmark_depth`.
+
+    Networks that were trained on an extractor's z read depth in its own scales.
+
+    Args:
+        z: (T, 133) in pixels from the middle of the shoulders, larger is farther.
+        extractor: Name of the extractor.
+
+    Returns:
+        (T, 133) with the body's z from the middle of the shoulders, a hand's from its root.
+    """
+    scale = SCALES.get(extractor, Scales())
+    true = z.astype(np.float64)
+    raw = true * scale.body
+    nose = true[:, :1]
+    raw[:, :1] = nose * scale.nose
+    raw[:, 1:5] = raw[:, :1] + (true[:, 1:5] - nose) * scale.head
+    raw[:, FACE] = (true[:, FACE] - true[:, _NOSE_TIP : _NOSE_TIP + 1]) * scale.face
+    for part in (LEFT_HAND, RIGHT_HAND):
+        raw[:, part] = (true[:, part] - true[:, part.start : part.start + 1]) * scale.hand
+    return raw
