@@ -224,7 +224,8 @@ def test_pictures_are_cut_from_the_videos_that_the_manifest_names(tmp_path: Path
     file = write_experiment(tmp_path, tmp_path / "data")
     text = file.read_text().replace("[training]", f'videos = "{tmp_path / "videos"}"\n[training]')
     file.write_text(
-        text[: text.index("[networks.joint]")] + '[networks.rgb]\nkind = "r2plus1d"\nwindow = 32\n'
+        text[: text.index("[networks.joint]")]
+        + '[networks.rgb]\nkind = "r2plus1d"\nconfiguration = "paper"\nwindow = 32\n'
     )
     experiment = load_experiment(file)
     source = run.open_source(tmp_path / "data", experiment)

@@ -8,9 +8,8 @@ from typing import Any
 from torch import nn
 
 from signlens.errors import UsageError
-from signlens.models import slgcn, sstcn
+from signlens.models import r2plus1d, slgcn, sstcn
 from signlens.models.handshape import HandShapeConfig, HandShapeNet
-from signlens.models.r2plus1d import R2Plus1D, R2Plus1DConfig
 from signlens.training.experiment import NetworkSettings
 
 
@@ -22,9 +21,11 @@ def configuration_of(settings: NetworkSettings, classes: int) -> Any:
     """
     if settings.kind == "handshape":
         return _reshape(HandShapeConfig(classes), settings)
-    if settings.kind == "r2plus1d":
-        return _reshape(R2Plus1DConfig(classes), settings)
-    named = slgcn.CONFIGURATIONS if settings.kind == "slgcn" else sstcn.CONFIGURATIONS
+    named: dict[str, Any] = {
+        "slgcn": slgcn.CONFIGURATIONS,
+        "sstcn": sstcn.CONFIGURATIONS,
+        "r2plus1d": r2plus1d.CONFIGURATIONS,
+    }[settings.kind]
     return _reshape(_named(named, settings.configuration, settings.kind)(classes), settings)
 
 
@@ -32,7 +33,7 @@ KINDS: dict[str, Callable[[Any], nn.Module]] = {
     "slgcn": slgcn.SLGCN,
     "handshape": HandShapeNet,
     "sstcn": sstcn.SSTCN,
-    "r2plus1d": R2Plus1D,
+    "r2plus1d": r2plus1d.R2Plus1D,
 }
 """Kind -> function of its configuration."""
 
