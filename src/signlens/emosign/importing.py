@@ -64,14 +64,14 @@ def download_labels(
         )
     try:
         import huggingface_hub
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
+        from huggingface_hub import errors
     except ImportError as error:
         raise require_extra("hub", error.name or "huggingface_hub") from None
     address = huggingface_hub.hf_hub_url(
         repository, RELEASED_FILE, repo_type="dataset", revision=revision, endpoint=endpoint
     )
+    offline = "check the connection, or give a local copy of the file"
     try:
-        metadata = huggingface_hub.get_hf_file_metadata(address, endpoint=endpoint)
         fetched = huggingface_hub.hf_hub_download(
             repository,
             RELEASED_FILE,
@@ -79,15 +79,17 @@ def download_labels(
             revision=revision,
             endpoint=endpoint,
             local_dir=folder,
+            force_download=True,
         )
-    except (EntryNotFoundError, RepositoryNotFoundError):
+        metadata = huggingface_hub.get_hf_file_metadata(address, endpoint=endpoint)
+    except errors.LocalEntryNotFoundError as error:  # what it says when the server cannot be reached
+        raise PartMissing(address, f"cannot be fetched ({error})", offline) from None
+    except (errors.EntryNotFoundError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
         raise InputRejected(
             address, "is not there", "check the revision, or give a local copy of the file"
         ) from None
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise PartMissing(
-            address, f"cannot be fetched ({error})", "check the connection, or give a local copy of the file"
-        ) from None
+    except (errors.HfHubHTTPError, OSError, ValueError) as error:
+        raise PartMissing(address, f"cannot be fetched ({error})", offline) from None
     path = Path(fetched)
     kept_under = (metadata.etag or "").strip('"')
     content = path.read_bytes()
