@@ -150,6 +150,17 @@ def test_poses_cannot_be_written_to_and_outlive_the_dataset(folder: Path) -> Non
     assert np.isfinite(poses).all()
 
 
+def test_thousands_of_clips_can_be_held_at_once_and_stay_what_they_are(tmp_path: Path) -> None:
+    """More clips than a process may have files open, and more bytes than are kept in memory."""
+    frames, many = 40, 1500  # 43 MB
+    poses = np.random.default_rng(0).random((frames, 45, 4), dtype=np.float32) + 1
+    clips = ((ClipRecord(str(i), "tea"), poses + i) for i in range(many))
+    read = write_dataset(tmp_path, "n", "test", ["tea"], range(45), clips)
+    held = [read.poses(row) for row in range(many)]
+    for i in (0, 1, 700, many - 1):
+        np.testing.assert_array_equal(held[i], poses + i)
+
+
 def test_another_process_gets_the_same_dataset_or_none(folder: Path) -> None:
     read = Dataset.open(folder)
     message = pickle.dumps(read)

@@ -268,9 +268,18 @@ def test_videos_are_extracted_once_and_again_when_they_change(
     np.testing.assert_array_equal(changed.poses(0), first.poses(0))
     assert changed.identity != first.identity
 
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("signlens.pose.holistic.HolisticExtractor.extract", broken)
+    (gloss / "c.mp4").write_bytes(video.read_bytes())
+    with_defect = run_import(request)
+    assert [c.available for c in with_defect.clips] == [True, False]
+    assert "a defect of SignLens (RuntimeError: broken)" in with_defect.clips[1].reason
+    (gloss / "c.mp4").unlink()
+
     # Another tool's poses beside the videos are taken as they are, and no video is opened.
     save_pose(tmp_path / "poses" / "thank-you" / "a.pose", 9)
-    monkeypatch.setattr("signlens.pose.holistic.HolisticExtractor.extract", None)
     theirs = run_import(replace(request, poses=tmp_path / "poses"))
     assert theirs.clips[0].frames == 9
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from signlens.datasets.clip_files import ClipFile
-from signlens.errors import UsageError
+from signlens.errors import InputRejected, SignLensError, UsageError
 from signlens.pose.clip import PoseClip, Provenance
 from signlens.pose.file import read_pose, write_pose
 
@@ -83,7 +83,17 @@ class Extraction:
             from signlens.pose.holistic import HolisticExtractor
 
             self._extractor = self._stack.enter_context(HolisticExtractor())
-        clip = self._extractor.extract(video, self._limits, self._progress)
+        try:
+            clip = self._extractor.extract(video, self._limits, self._progress)
+        except SignLensError:
+            raise
+        except Exception as error:  # one odd video must not stop an import of thousands
+            self._stack.close()
+            self._extractor = None
+            what = f"{type(error).__name__}: {error}"
+            raise InputRejected(
+                video, f"extracting it failed, which is a defect of SignLens ({what})", "please report it"
+            ) from error
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_pose(clip, kept)

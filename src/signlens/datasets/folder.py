@@ -18,7 +18,6 @@ import json
 import mmap
 import os
 import unicodedata
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -42,6 +41,8 @@ FRAME_HEIGHTS = "frame heights"
 _MAX_JSON_BYTES = 2**26
 _MAX_MANIFEST_BYTES = 2**30
 _STORE_HEADER_BYTES = 128
+_CHUNK_BYTES = 2**20
+_MOST_IN_MEMORY = 2**25
 _VALUES = 4
 _VALUE_BYTES = 4
 _AGAIN = "import it again"
@@ -99,8 +100,8 @@ def identity_of(clips: Iterable[ClipRecord]) -> str:
 class Dataset:
     """A dataset folder, opened for reading; see `Dataset.open`.
 
-    Poses are mapped clip by clip and let go of with the array, so memory does not grow with what was
-    read. Can be shared by threads, forked, and sent to other processes.
+    The store is mapped, and what was read is let go of again, so memory does not grow with what was read.
+    Can be shared by threads, forked, and sent to other processes.
 
     Attributes:
         folder: Where it stands.
@@ -119,7 +120,7 @@ class Dataset:
         folder: Path,
         document: Mapping[str, Any],
         clips: tuple[ClipRecord, ...],
-        store: int,
+        store: mmap.mmap,
         offset: int,
     ) -> None:
         self.folder = folder
@@ -133,7 +134,7 @@ class Dataset:
         self.provenance: dict[str, Any] = document["provenance"]
         self._poses_sha256: str = document["poses_sha256"]
         self._store = store
-        weakref.finalize(self, os.close, store)
+        self._in_memory = 0
         self._offset = offset
         self._row_bytes = len(self.keypoints) * _VALUES * _VALUE_BYTES
         self._column = np.full(WHOLE_BODY_KEYPOINTS, -1, dtype=np.int64)
@@ -157,7 +158,7 @@ class Dataset:
         try:
             with (folder / POSES_FILE).open("rb") as file:
                 offset = _check_store(folder / POSES_FILE, file, document)
-                store = os.dup(file.fileno())
+                store = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise _unreadable(folder / POSES_FILE, error) from None
         return cls(folder, document, clips, store, offset)
@@ -213,12 +214,10 @@ class Dataset:
             raise UsageError(
                 self.folder, f"the clip {clip.name} has no poses ({clip.reason})", "take rows from rows()"
             )
-        first = self._offset + clip.start * self._row_bytes
-        aligned = first - first % mmap.ALLOCATIONGRANULARITY
-        length = clip.frames * self._row_bytes
-        mapped = mmap.mmap(self._store, first - aligned + length, access=mmap.ACCESS_READ, offset=aligned)
         shape = (clip.frames, len(self.keypoints), _VALUES)
-        return np.ndarray(shape, dtype="<f4", buffer=mapped, offset=first - aligned)
+        first = self._offset + clip.start * self._row_bytes
+        self._let_go(clip.frames * self._row_bytes)
+        return np.ndarray(shape, dtype="<f4", buffer=self._store, offset=first)
 
     def points(self, row: int, indices: NDArray[np.int64] | Sequence[int]) -> Array:
         """Chosen whole-body keypoints of a clip.
@@ -247,14 +246,21 @@ class Dataset:
             InputRejected: It was damaged or changed.
         """
         digest = hashlib.sha256()
-        at = self._offset
-        while chunk := os.pread(self._store, 2**20, at):
+        for start in range(self._offset, len(self._store), _CHUNK_BYTES):
+            chunk = self._store[start : start + _CHUNK_BYTES]
+            self._let_go(len(chunk))
             digest.update(chunk)
-            at += len(chunk)
         if digest.hexdigest() != self._poses_sha256:
             raise InputRejected(
                 self.folder / POSES_FILE, "its checksum is wrong: it was damaged or changed", _AGAIN
             )
+
+    def _let_go(self, further: int) -> None:
+        """Keep no more than so many bytes of the map in memory; arrays in use are read again."""
+        self._in_memory += further
+        if self._in_memory > _MOST_IN_MEMORY:
+            self._store.madvise(mmap.MADV_DONTNEED)
+            self._in_memory = further
 
 
 def write_dataset(
