@@ -69,7 +69,8 @@ def train(
     place = data_of(experiment, data)
     source = run.open_source(place, experiment)
     pieces = run.pieces_of(source, experiment)
-    _claim(out, experiment_file, experiment, place)
+    run.check_pieces(source, experiment, pieces, out)
+    _claim(out, experiment_file, place)
     together = "WORLD_SIZE" in os.environ
     workers = min(workers or os.cpu_count() or 1, len(pieces))
     if together or workers == 1:
@@ -92,8 +93,8 @@ def train(
     return leads
 
 
-def _claim(out: Path, experiment_file: Path, experiment: Experiment, data: Path) -> None:
-    """Make the run's folder, or see that it is this experiment's."""
+def _claim(out: Path, experiment_file: Path, data: Path) -> None:
+    """Make the run's folder and say in it what it is."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with whole_file(out / EXPERIMENT_FILE) as part:

@@ -21,11 +21,12 @@ def configuration_of(settings: NetworkSettings, classes: int) -> Any:
     """
     if settings.kind == "handshape":
         return _reshape(HandShapeConfig(classes), settings)
-    named: dict[str, Any] = {
+    configurations: dict[str, Any] = {
         "slgcn": slgcn.CONFIGURATIONS,
         "sstcn": sstcn.CONFIGURATIONS,
         "r2plus1d": r2plus1d.CONFIGURATIONS,
-    }[settings.kind]
+    }
+    named = configurations[settings.kind]
     return _reshape(_named(named, settings.configuration, settings.kind)(classes), settings)
 
 

@@ -86,13 +86,28 @@ def piece_digest(source: ClipSource, experiment: Experiment, piece: Piece) -> st
     return digest.hexdigest()
 
 
-def is_finished(run: Path, piece: Piece, digest: str) -> bool:
-    """Whether a piece was trained to its end by the same settings on the same data."""
+def trained_digest(run: Path, piece: Piece) -> str | None:
+    """What a finished piece was made of (`piece_digest`); None if it is not finished."""
     try:
         card = json.loads((piece_folder(run, piece) / "network.json").read_text(encoding="utf-8"))
-        return bool(card["digest"] == digest)
+        return str(card["digest"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
+
+
+def check_pieces(source: ClipSource, experiment: Experiment, pieces: Iterable[Piece], run: Path) -> None:
+    """See that what a run already holds is of this experiment.
+
+    Raises:
+        UsageError: A piece was trained by other settings or on other data.
+    """
+    for piece in pieces:
+        if trained_digest(run, piece) not in (None, piece_digest(source, experiment, piece)):
+            raise UsageError(
+                piece_folder(run, piece),
+                "was trained by other settings or on other data",
+                "name another folder, or remove it to start anew",
+            )
 
 
 def train_piece(
@@ -103,9 +118,14 @@ def train_piece(
     world: World,
     progress: Callable[[loop.Progress], None] | None = None,
 ) -> None:
-    """Train one network on one split, score its clips, and write the piece; nothing if it is finished."""
+    """Train one network on one split, score its clips, and write the piece; nothing if it is finished.
+
+    Raises:
+        UsageError: The piece was trained by other settings or on other data, wholly or in part.
+    """
+    check_pieces(source, experiment, [piece], run)
     digest = piece_digest(source, experiment, piece)
-    if is_finished(run, piece, digest):
+    if trained_digest(run, piece) == digest:
         return
     network, split_name = piece
     settings, split = experiment.networks[network], source.splits()[split_name]
