@@ -365,18 +365,20 @@ def _merge(root: ET.Element, made: ET.Element) -> None:
         time = int(slot.get("TIME_VALUE", "0"))
         later = [i for i, other in enumerate(order) if int(other.get("TIME_VALUE", "-1")) > time]
         order.insert(later[0] if later else len(order), slot)
-    used = {tier.get("LINGUISTIC_TYPE_REF") for tier in root.findall("TIER")}
-    for tag, key in (
-        ("LINGUISTIC_TYPE", "LINGUISTIC_TYPE_ID"),
-        ("LANGUAGE", "LANG_ID"),
-        ("CONTROLLED_VOCABULARY", "CV_ID"),
-    ):
-        held = {element.get(key) for element in root.findall(tag)}
-        for element in made.findall(tag):
-            if element.get(key) not in held and (tag != "LINGUISTIC_TYPE" or element.get(key) in used):
-                _insert(root, element)
+    # Only what the new tiers use, and the file lacks: a type, its vocabulary, the vocabulary's language.
+    _insert_used(root, made, "LINGUISTIC_TYPE", "LINGUISTIC_TYPE_ID", "TIER", "LINGUISTIC_TYPE_REF")
+    _insert_used(root, made, "CONTROLLED_VOCABULARY", "CV_ID", "LINGUISTIC_TYPE", "CONTROLLED_VOCABULARY_REF")
+    _insert_used(root, made, "LANGUAGE", "LANG_ID", "CONTROLLED_VOCABULARY/DESCRIPTION", "LANG_REF")
     for element in root.findall("./HEADER/PROPERTY[@NAME='lastUsedAnnotationId']"):
         element.text = str(_last_number(root, "ANNOTATION_ID"))
+
+
+def _insert_used(root: ET.Element, made: ET.Element, tag: str, key: str, users: str, reference: str) -> None:
+    used = {user.get(reference) for user in root.findall(users)}
+    held = {element.get(key) for element in root.findall(tag)}
+    for element in made.findall(tag):
+        if element.get(key) in used - held:
+            _insert(root, element)
 
 
 def _drop_slots(root: ET.Element, tier: ET.Element) -> None:
