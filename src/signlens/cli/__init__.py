@@ -15,7 +15,9 @@ from signlens.cli import dataset  # isort: skip
 from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip
 from signlens.cli import reproduce  # isort: skip
+from signlens.cli import emosign  # isort: skip
 from signlens.cli import doctor  # isort: skip
+from signlens.cli import rotate  # isort: skip
 from signlens.cli import signer  # isort: skip
 from signlens.cli.shared import app
 
@@ -23,11 +25,13 @@ __all__ = [
     "app",
     "dataset",
     "doctor",
+    "emosign",
     "evaluate",
     "extract",
     "main",
     "recognize",
     "reproduce",
+    "rotate",
     "search",
     "signer",
     "train",

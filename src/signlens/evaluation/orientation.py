@@ -465,10 +465,10 @@ def summarise(cells: Sequence[Cell]) -> list[Kept]:
     """Accuracy kept, cost and yaw error of each method; intervals over clips, percentile bootstrap."""
     found = {(c.method, c.yaw, c.roll): c for c in cells}
     names = list(dict.fromkeys(c.method for c in cells))
-    plain = found["no correction", 0.0, 0.0].right.astype(float)
+    plain = found["no correction", 0.0, 0.0].right.astype(np.float64)
     made = []
     for name in names:
-        zero = found[name, 0.0, 0.0].right.astype(float)
+        zero = found[name, 0.0, 0.0].right.astype(np.float64)
 
         def kept(angle: float, name: str = name) -> Interval:
             sides = [found[name, s * angle, 0.0].right for s in (1, -1) if (name, s * angle, 0.0) in found]
@@ -483,8 +483,8 @@ def summarise(cells: Sequence[Cell]) -> list[Kept]:
 
         errors = [c.yaw_error for c in cells if c.method == name and c.yaw and not c.roll]
         error = float(np.mean(errors)) if errors else float("nan")
-        cost = bootstrap(np.asarray(100.0 * (plain - zero), np.float64))
-        made.append(Kept(name, bootstrap(100 * zero), cost, kept(30.0), kept(45.0), error))
+        cost: Array = 100.0 * (plain - zero)
+        made.append(Kept(name, bootstrap(100 * zero), bootstrap(cost), kept(30.0), kept(45.0), error))
     return made
 
 
@@ -658,7 +658,7 @@ def choose(
     candidates = [
         CorrectionSettings(policy=policy, least_yaw=least)
         for policy in ("clip", "smoothed", "frame")
-        for least in (0.0, 8.0, 12.0, 16.0, 20.0)
+        for least in (0.0, 5.0, 10.0, 15.0, 20.0)
     ]
     compared: dict[str, Method] = {"no correction": lambda clip, true: (clip, None)}
     for number, settings in enumerate(candidates):

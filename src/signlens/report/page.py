@@ -98,7 +98,7 @@ def write_report(
     ]
     duration = _duration(recognition, strip)
     kicker, headline = words.headline(recognition)
-    html = _render(
+    html = render(
         "page.html.jinja",
         title=words.file_name(recognition.path),
         path=recognition.path,
@@ -125,7 +125,7 @@ def write_report(
         provenance=_provenance(recognition, pose, provenance),
         data=_data(strip, pose, similar, duration),
     )
-    return _write(destination, html)
+    return write_page(destination, html)
 
 
 def write_index(entries: Sequence[tuple[Recognition, Path]], destination: Path) -> Path:
@@ -164,13 +164,13 @@ def write_index(entries: Sequence[tuple[Recognition, Path]], destination: Path) 
             }
         )
     counts = Counter(recognition.status for recognition, _ in entries)
-    html = _render(
+    html = render(
         "index.html.jinja",
         title="Reports",
         rows=rows,
         counts=[(words.STATUS_WORDS[status], counts[status]) for status in ("ok", "degraded", "rejected")],
     )
-    return _write(destination, html)
+    return write_page(destination, html)
 
 
 def _pictures(
@@ -484,7 +484,14 @@ def _inline(text: str) -> tuple[Markup, str]:
     return Markup(text), f"'sha256-{digest}'"
 
 
-def _render(template: str, **context: Any) -> str:
+def render(template: str, script_name: str = "report.js", **context: Any) -> str:
+    """A page of this folder's templates, with the style sheet and a script inside it.
+
+    Args:
+        template: Name of the template.
+        script_name: Name of the script.
+        context: What the template shows.
+    """
     loader = jinja2.PackageLoader("signlens.report", "templates")
     environment = jinja2.Environment(
         loader=loader,
@@ -496,7 +503,7 @@ def _render(template: str, **context: Any) -> str:
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     style, style_hash = _inline(loader.get_source(environment, "report.css")[0])
-    script, script_hash = _inline(loader.get_source(environment, "report.js")[0])
+    script, script_hash = _inline(loader.get_source(environment, script_name)[0])
     return environment.get_template(template).render(
         style=style,
         style_hash=style_hash,
@@ -507,8 +514,12 @@ def _render(template: str, **context: Any) -> str:
     )
 
 
-def _write(destination: Path, html: str) -> Path:
-    """Write a page in one step, so that a reader never sees half of one."""
+def write_page(destination: Path, html: str) -> Path:
+    """Write a page in one step, so that a reader never sees half of one.
+
+    Raises:
+        UsageError: The page cannot be written there.
+    """
     destination = Path(destination)
     # A file name may hold bytes that are no text; they must not cost the page.
     content = html.encode("utf-8", errors="replace")

@@ -69,7 +69,7 @@ class CorrectionSettings:
     policy: str = "clip"
     yaw: Literal["fused", "depth"] = "fused"
     joints: Literal["all", "shoulders"] = "all"
-    least_yaw: float = 12.0
+    least_yaw: float = 15.0
     least_roll: float = 5.0
     most_yaw: float = 75.0
 
