@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="table1 or table2 of the SLR-sentiment paper.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="table1, table2; emosign-table2, -table3, -table4.")
+    ],
     dataset: Annotated[Path | None, typer.Option("--dataset", help="Dataset folder, for table1.")] = None,
     scores: Annotated[
         Path | None, typer.Option("--scores", help="Scores of any system (.npz), for table2.")
@@ -28,7 +30,9 @@ def reproduce(
     predictions: Annotated[
         Path | None,
         typer.Option(
-            "--predictions", help="Predicted classes alone (.csv: clip, label, pred...), for table2."
+            "--predictions",
+            help="For table2, predicted classes alone (.csv: clip, label, pred...); for EmoSign's, "
+            "what `emosign score` reads.",
         ),
     ] = None,
     column: Annotated[
@@ -41,7 +45,7 @@ def reproduce(
         list[Path] | None, typer.Option("--raters", help="What one EmoSign annotator said; once for each.")
     ] = None,
     rule: Annotated[
-        str | None, typer.Option("--rule", help="How EmoSign's labels are made of the annotations.")
+        str | None, typer.Option("--rule", help="Which EmoSign clips are single expressions.")
     ] = None,
     by: By = "clip",
     draws: Draws = 2000,
@@ -50,12 +54,15 @@ def reproduce(
 ) -> None:
     """Print one table of the papers from your data: theirs beside ours."""
     with errors_to_exit_codes():
-        from signlens.evaluation.reproduce import RECIPES, Request
+        from signlens.emosign import reproduce as emosign
+        from signlens.evaluation import reproduce as slr_sentiment
+        from signlens.evaluation.reproduce import Request
         from signlens.evaluation.systems import Settings
 
-        if name not in RECIPES:
+        recipes = slr_sentiment.RECIPES | emosign.RECIPES
+        if name not in recipes:
             raise UsageError(
-                name, "is not a table that can be reproduced", f"there are: {', '.join(RECIPES)}"
+                name, "is not a table that can be reproduced", f"there are: {', '.join(recipes)}"
             )
         request = Request(
             dataset=dataset,
@@ -68,7 +75,7 @@ def reproduce(
             raters=tuple(raters or ()),
             rule=rule,
         )
-        made = RECIPES[name](request)
+        made = recipes[name](request)
         if as_json:
             print_json(made.to_json())
         else:
@@ -88,7 +95,7 @@ def _print(made: Reproduction) -> None:
     console.print()
     rows = []
     for row in made.rows:
-        digits = 4 if row.unit == "sum over classes" else 0 if row.unit == "clips" else 2
+        digits = {"sum over classes": 4, "clips": 0, "alpha": 3}.get(row.unit, 2)
         cells = (
             with_interval(row.ours, digits=digits)
             if isinstance(row.ours, Interval)
