@@ -250,7 +250,7 @@ def resampled_counts(
 
 
 def bootstrap(
-    values: NDArray[np.floating] | NDArray[np.bool_],
+    values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_],
     *,
     groups: NDArray[np.int64] | None = None,
     draws: int = 2000,
