@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +22,7 @@ from signlens.cli.shared import (
     print_json,
     say,
 )
+from signlens.errors import UsageError
 
 _LISTED = 10
 
@@ -35,14 +36,26 @@ app.add_typer(datasets, name="dataset")
 def import_(
     kind: Annotated[
         Literal[
-            "wlasl", "autsl", "asl-citizen", "gloss-folders", "csv", "traduttore", "wlasl50", "slr-sentiment"
+            "wlasl",
+            "autsl",
+            "asl-citizen",
+            "gloss-folders",
+            "csv",
+            "traduttore",
+            "wlasl50",
+            "slr-sentiment",
+            "emosign",
         ],
         typer.Argument(metavar="KIND", help="What is imported; docs/datasets.md shows each."),
     ],
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE...", help="Label files, or the folder that holds them.")
-    ],
     out: Annotated[Path, typer.Option("--out", help="The dataset folder; made, or replaced.")],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Label files, or the folder that holds them (emosign: none with --revision or --raters).",
+        ),
+    ] = None,
     videos: Annotated[
         Path | None, typer.Option("--videos", help="Folder of videos; their poses are extracted.")
     ] = None,
@@ -77,6 +90,33 @@ def import_(
     mirrored: Annotated[
         bool, typer.Option("--mirrored", help="Arrays come from mirrored frames, as SAM-SLR's do.")
     ] = False,
+    captions: Annotated[
+        Path | None,
+        typer.Option("--captions", help="emosign: CSV of caption and video_name, or utterance."),
+    ] = None,
+    signers: Annotated[
+        Path | None, typer.Option("--signers", help="emosign: CSV of video_name and signer.")
+    ] = None,
+    raters: Annotated[
+        list[Path] | None,
+        typer.Option("--raters", help="emosign: what each annotator said, a file for each or one for all."),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="emosign: fetch the labels at this commit (40 digits).")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", help="emosign: what the file's SHA-256 must be.")
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option("--rule", help="emosign: which clips are single: combinations, all, clear, strongest."),
+    ] = None,
+    intensity_base: Annotated[
+        int | None, typer.Option("--intensity-base", help="emosign: how 'absent' is stored, 0 or 1.")
+    ] = None,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="emosign: leave bad rows out, and say which.")
+    ] = False,
     as_json: AsJson = False,
     max_seconds: MaxSeconds = None,
     max_pixels: MaxPixels = None,
@@ -84,6 +124,36 @@ def import_(
 ) -> None:
     """Make a dataset folder of labels and videos or poses; a run that was stopped goes on where it was."""
     with errors_to_exit_codes():
+        of_emosign = {
+            "captions": captions,
+            "signers": signers,
+            "raters": tuple(raters or ()),
+            "revision": revision,
+            "sha256": sha256,
+            "rule": rule,
+            "intensity_base": intensity_base,
+            "skip_bad_rows": skip_bad_rows,
+        }
+        if kind == "emosign":
+            _refuse_given(
+                kind,
+                {
+                    "poses": poses,
+                    "labels-only": labels_only,
+                    "name": name,
+                    "glosses": glosses,
+                    "subset": subset,
+                    "gloss-language": gloss_language,
+                    "signer-pattern": signer_pattern,
+                    "signer-split": signer_split,
+                    "mirrored": mirrored,
+                },
+            )
+            _import_emosign(out, sources or [], videos, of_emosign, as_json)
+            return
+        _refuse_given(kind, {name.replace("_", "-"): value for name, value in of_emosign.items()})
+        if not sources:
+            raise UsageError("SOURCE", f"{kind} needs label files, or their folder", "name them")
         from signlens.datasets.command import ImportRequest, run_import
         from signlens.datasets.summary import summarise
 
@@ -118,6 +188,45 @@ def import_(
         typer.echo(f"{out}: {clips['available']:,} of {clips['listed']:,} clips have poses")
         _print_missing(found)
         typer.echo(f"identity {found['identity']}")
+
+
+def _refuse_given(kind: str, options: Mapping[str, Any]) -> None:
+    """Options of other kinds, which would go unheard."""
+    given = [f"--{name}" for name, value in options.items() if value not in (None, False, "", (), [])]
+    if given:
+        raise UsageError(", ".join(given), f"has no meaning for {kind}", "leave it out")
+
+
+def _import_emosign(
+    out: Path, sources: list[Path], videos: Path | None, options: Mapping[str, Any], as_json: bool
+) -> None:
+    from signlens.emosign.command import MADE_UP
+    from signlens.emosign.importing import import_emosign
+
+    if len(sources) > 1:
+        raise UsageError("SOURCE", "emosign is one CSV file", "name that one")
+    found = import_emosign(out, sources[0] if sources else None, videos=videos, **options)
+    if as_json:
+        print_json({"folder": str(out), **found})
+        return
+    parts, paper = found["expressions"]["counts"], found["expressions"]["paper"]
+    signers = ", ".join(f"{name or 'unknown'} {count}" for name, count in found["signers"].items())
+    typer.echo(f"{out}: {found['clips']} clips ({signers}); absent is stored as {found['intensity_base']}")
+    typer.echo(
+        f"rule '{found['expressions']['rule']}': {parts['single']} single, {parts['multi']} multiple, "
+        f"{parts['left_out']} left out (the paper: {paper['single']}, {paper['multi']}, "
+        f"{paper['left_out']} unaccounted)"
+    )
+    for what in ("videos", "captions"):
+        missing = found[f"missing_{what}"]
+        if missing:
+            more = f", and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
+            typer.echo(f"{len(missing)} clips without {what}: {', '.join(missing[:_LISTED])}{more}")
+    for note in found["notes"]:
+        say(f"signlens: {note}")
+    typer.echo(f"identity {found['identity']}")
+    if found["made_up"]:
+        say(f"signlens: {MADE_UP}")
 
 
 @datasets.command("info")
