@@ -21,6 +21,7 @@ from signlens.pose.depth.cues import Cues, read_cues
 from signlens.pose.depth.landmark import extractors_own_z, landmark_depth
 from signlens.pose.depth.reading import Depth, filled_z
 from signlens.skeleton.geometry import (
+    PER_FRAME,
     POLICIES,
     SHOULDERS,
     Angles,
@@ -188,7 +189,11 @@ def correct(
     if not correction.applied:
         return clip, correction
     joints = WHOLE_BODY_SHOULDERS if settings.joints == "shoulders" else None
-    slant = _slant(frame, yaw) if settings.space == "3D" and settings.yaw == "fused" else None
+    slant = None
+    if settings.space == "3D" and settings.yaw == "fused":
+        # What is believed, which bins and fixed angles round.
+        exact = settings.policy in (PER_FRAME, "smoothed", "clip")
+        slant = _slant(frame, settle(settings.policy if exact else "clip", measured_yaw, weights), yaw)
     turned = turn(keypoints, frame.centre, roll, yaw, joints, slant)
     if settings.space == "3D" and settings.joints == "all":
         turned[..., 2] = extractors_own_z(turned[..., 2], clip.provenance.extractor)
@@ -198,16 +203,17 @@ def correct(
     return dataclasses.replace(clip, keypoints=turned), correction
 
 
-def _slant(frame: ShoulderFrame, yaw: Angles) -> Angles:
-    """(T,) what to add to the slope of depth so that the levelled shoulders are turned by `yaw`.
+def _slant(frame: ShoulderFrame, believed: Angles, applied: Angles) -> Angles:
+    """(T,) what to add to the slope of depth so that the levelled shoulders are turned as is believed.
 
     A depth that is known up to a slant (the bas-relief ambiguity: Belhumeur, Kriegman and Yuille 1999) is
-    made to agree with the cues that fix the slant: z + (tan(yaw) - tan(beta)) (x - C).
+    made to agree with the cues that fix the slant: z + (tan(yaw) - tan(beta)) (x - C). A frame that is
+    not turned keeps its depth.
     """
-    usable = np.isfinite(yaw) & (yaw != 0) & (np.abs(frame.yaw) < _STEEPEST)
-    return np.where(
-        usable, np.tan(np.where(usable, yaw, 0.0)) - np.tan(np.where(usable, frame.yaw, 0.0)), 0.0
-    )
+    usable = np.isfinite(believed) & np.isfinite(applied) & (applied != 0)
+    usable &= (np.abs(believed) < _STEEPEST) & (np.abs(frame.yaw) < _STEEPEST)
+    tangents = [np.tan(np.where(usable, angle, 0.0)) for angle in (believed, frame.yaw)]
+    return np.asarray(tangents[0] - tangents[1])
 
 
 def fused_yaw(cues: Cues) -> Angles:

@@ -25,7 +25,10 @@ _ARMS = (
     (LEFT_SHOULDER, 7, 9, LEFT_HAND),
     (RIGHT_SHOULDER, 8, 10, RIGHT_HAND),
 )
-_STRAIGHT = 0.3  # radians; below, the ratio of widths says little
+HEAD_FREEDOM = np.radians(20.0)
+"""How much farther than the head the body is taken to be turned: a small lack of width is no large turn."""
+
+_SURE = 0.3  # radians
 
 
 def lifted_yaw(clip: PoseClip, widest: float | None = None) -> Array:
@@ -47,7 +50,8 @@ def lifted_yaw(clip: PoseClip, widest: float | None = None) -> Array:
     # A head turns quickly, a body does not: a frame's own nose decides only where it is sure.
     with np.errstate(invalid="ignore"):
         usual = np.sign(np.nansum(cues.nose)) or 1.0
-        side = np.where(np.abs(cues.nose) > _STRAIGHT, side, usual)
+        side = np.where(np.abs(cues.nose) > _SURE, side, usual)
+    turned = np.minimum(turned, np.abs(np.nan_to_num(cues.nose)) + HEAD_FREEDOM)
     return np.asarray(turned * side)
 
 
