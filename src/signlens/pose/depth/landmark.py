@@ -54,7 +54,7 @@ def landmark_depth(clip: PoseClip) -> Depth:
     """
     scale = SCALES.get(clip.provenance.extractor, Scales())
     seen = clip.keypoints[..., 3] > 0
-    raw = np.where(seen, clip.keypoints[..., 2], np.nan).astype(np.float64)
+    raw = np.where(seen, clip.keypoints[..., 2], np.float32("nan"))
     if not np.nanmax(np.abs(raw), initial=0.0) > 0:
         reason = f"The poses of {clip.provenance.extractor} carry no depth."
         return in_shoulder_widths(clip, "landmark", np.full(raw.shape, np.nan), (reason,))
@@ -72,7 +72,7 @@ def landmark_depth(clip: PoseClip) -> Depth:
     return in_shoulder_widths(clip, "landmark", z)
 
 
-def extractors_own_z(z: NDArray[np.floating], extractor: str) -> NDArray[np.float64]:
+def extractors_own_z(z: NDArray[np.floating], extractor: str) -> NDArray[np.floating]:
     """True depth as the extractor would have written it: the way back from `landmark_depth`.
 
     Networks that were trained on an extractor's z read depth in its own scales.
@@ -85,12 +85,11 @@ def extractors_own_z(z: NDArray[np.floating], extractor: str) -> NDArray[np.floa
         (T, 133) with the body's z from the middle of the shoulders, a hand's from its root.
     """
     scale = SCALES.get(extractor, Scales())
-    true = z.astype(np.float64)
-    raw = true * scale.body
-    nose = true[:, :1]
+    raw = z * scale.body
+    nose = z[:, :1]
     raw[:, :1] = nose * scale.nose
-    raw[:, 1:5] = raw[:, :1] + (true[:, 1:5] - nose) * scale.head
-    raw[:, FACE] = (true[:, FACE] - true[:, _NOSE_TIP : _NOSE_TIP + 1]) * scale.face
+    raw[:, 1:5] = raw[:, :1] + (z[:, 1:5] - nose) * scale.head
+    raw[:, FACE] = (z[:, FACE] - z[:, _NOSE_TIP : _NOSE_TIP + 1]) * scale.face
     for part in (LEFT_HAND, RIGHT_HAND):
-        raw[:, part] = (true[:, part] - true[:, part.start : part.start + 1]) * scale.hand
+        raw[:, part] = (z[:, part] - z[:, part.start : part.start + 1]) * scale.hand
     return raw

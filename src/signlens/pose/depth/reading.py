@@ -38,7 +38,7 @@ class Depth:
 
 
 def in_shoulder_widths(
-    clip: PoseClip, source: str, pixels: NDArray[np.float64], reasons: tuple[str, ...] = ()
+    clip: PoseClip, source: str, pixels: NDArray[np.floating], reasons: tuple[str, ...] = ()
 ) -> Depth:
     """A source's depth in pixels, brought to the common origin and unit.
 
@@ -58,10 +58,11 @@ def in_shoulder_widths(
         return Depth(source, unknown, 1.0, (*reasons, "The depth of the shoulders is known in no frame."))
     unit = float(np.median(width[known]))
     origin = np.where(known, depth.mean(axis=1), np.nan)[:, None]
-    return Depth(source, ((pixels - origin) / unit).astype(np.float32), unit, reasons)
+    z = (pixels.astype(np.float32, copy=False) - origin.astype(np.float32)) / np.float32(unit)
+    return Depth(source, z, unit, reasons)
 
 
-def filled_z(clip: PoseClip, depth: Depth) -> NDArray[np.float64]:
+def filled_z(clip: PoseClip, depth: Depth) -> Array:
     """(T, 133) depth of every point in pixels, from the middle of the shoulders.
 
     Points whose depth is not known are put into the upright plane through the shoulders, or to the
@@ -71,15 +72,15 @@ def filled_z(clip: PoseClip, depth: Depth) -> NDArray[np.float64]:
         clip: The poses.
         depth: Of the same clip.
     """
-    z = depth.z.astype(np.float64) * depth.unit
+    z = depth.z * np.float32(depth.unit)
     unknown = np.isnan(z)
     if not unknown.any():
         return z
-    x = clip.keypoints[..., 0].astype(np.float64)
+    x = clip.keypoints[..., 0]
     pair = [LEFT_SHOULDER, RIGHT_SHOULDER]
     with np.errstate(invalid="ignore", divide="ignore"):
         slope = (z[:, pair[0]] - z[:, pair[1]]) / (x[:, pair[0]] - x[:, pair[1]])
-    slope = np.clip(np.nan_to_num(slope, nan=0.0, posinf=STEEPEST, neginf=-STEEPEST), -STEEPEST, STEEPEST)
+    slope = np.nan_to_num(slope, nan=0.0, posinf=STEEPEST, neginf=-STEEPEST).clip(-STEEPEST, STEEPEST)
     seen = (clip.keypoints[:, pair, 3] > 0).all(axis=1)
     middle = np.where(seen, x[:, pair].mean(axis=1), np.nan)
     plane = np.nan_to_num(slope[:, None] * (x - middle[:, None]), nan=0.0)
