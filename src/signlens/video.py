@@ -67,6 +67,13 @@ _MP4_BOXES = frozenset(
 )
 
 
+VIDEO_SUFFIXES = frozenset({
+    ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg",
+    ".ts", ".3gp", ".flv", ".wmv", ".asf", ".ogv", ".swf",
+})  # fmt: skip
+"""What counts as a video in a folder; a file that is named itself may be called anything."""
+
+
 @dataclass(frozen=True)
 class VideoLimits:
     """Caps on what is decoded; all can be set by the caller.

@@ -29,12 +29,6 @@ from signlens.errors import InputRejected, SignLensError, UsageError
 if TYPE_CHECKING:
     from signlens.pose import PoseClip
 
-VIDEO_SUFFIXES = frozenset({
-    ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg",
-    ".ts", ".3gp", ".flv", ".wmv", ".asf", ".ogv",
-})  # fmt: skip
-"""What counts as a video in a folder; a file that is named itself may be called anything."""
-
 
 @app.command()
 def extract(
@@ -104,6 +98,8 @@ def _plan_extraction(inputs: Sequence[str], out: Path) -> tuple[list[tuple[str, 
     Raises:
         UsageError: Two sources would be written to one file.
     """
+    from signlens.video import VIDEO_SUFFIXES
+
     planned: list[tuple[str, Path]] = []
     rejected = []
     for name in inputs:
@@ -127,23 +123,15 @@ def _plan_extraction(inputs: Sequence[str], out: Path) -> tuple[list[tuple[str, 
 
 def _is_finished(source: str, target: Path) -> bool:
     """Whether `target` holds, whole, what the extractor of today would make of `source`."""
+    from signlens.datasets.extraction import is_finished, todays_extractor
     from signlens.pose import read_pose
-    from signlens.pose.holistic import EXTRACTOR, SETTINGS
-    from signlens.pose.networks import mediapipe_version, network_hashes
-    from signlens.video import sha256_of
 
     if not target.is_file() or source.startswith("camera:"):
         return False
     try:
-        made = read_pose(target).provenance
+        return is_finished(read_pose(target), Path(source), todays_extractor())
     except InputRejected:
         return False
-    return (
-        (made.extractor, made.version) == (EXTRACTOR, mediapipe_version())
-        and made.models == network_hashes()
-        and made.settings == SETTINGS
-        and made.source.get("sha256") == sha256_of(source)
-    )
 
 
 def _save_pose(clip: PoseClip, target: Path) -> None:

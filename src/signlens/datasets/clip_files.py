@@ -11,11 +11,8 @@ from typing import Literal
 from signlens.datasets.labels import in_one_spelling
 from signlens.datasets.openpose import is_openpose_folder
 from signlens.errors import InputRejected
+from signlens.video import VIDEO_SUFFIXES
 
-VIDEO_ENDINGS = frozenset({
-    ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg",
-    ".ts", ".3gp", ".flv", ".wmv", ".asf", ".ogv", ".swf",
-})  # fmt: skip
 _POSE_ENDINGS: dict[str, Literal["pose", "array"]] = {".pose": "pose", ".npy": "array"}
 Form = Literal["video", "pose", "array", "openpose"]
 POSE_FORMS: tuple[Form, ...] = ("pose", "array", "openpose")
@@ -96,7 +93,7 @@ def without_endings(name: str) -> str:
     path = PurePosixPath(name)
     if path.suffix.lower() in _POSE_ENDINGS:
         path = path.with_suffix("")
-    if path.suffix.lower() in VIDEO_ENDINGS:
+    if path.suffix.lower() in VIDEO_SUFFIXES:
         path = path.with_suffix("")
     return str(path)
 
@@ -118,7 +115,7 @@ def _walk(root: Path) -> Iterator[ClipFile]:
             ending = Path(name).suffix.lower()
             if name.startswith("."):
                 continue
-            if ending in VIDEO_ENDINGS:
+            if ending in VIDEO_SUFFIXES:
                 yield _clip_file(root, here / name, "video")
             elif ending in _POSE_ENDINGS:
                 yield _clip_file(root, here / name, _POSE_ENDINGS[ending])

@@ -75,7 +75,7 @@ class Extraction:
         kept = self._folder / f"{key}.pose"
         if kept.is_file():
             if self._today is None:
-                self._today = _todays_extractor()
+                self._today = todays_extractor()
             clip = read_pose(kept)
             if clip.provenance.extractor != self._today.extractor or is_finished(clip, video, self._today):
                 return clip
@@ -126,7 +126,8 @@ def is_finished(clip: PoseClip, video: Path, today: Provenance) -> bool:
     )
 
 
-def _todays_extractor() -> Provenance:
+def todays_extractor() -> Provenance:
+    """The extractor that is installed, without a source."""
     from signlens.pose.holistic import EXTRACTOR, SETTINGS
     from signlens.pose.networks import mediapipe_version, network_hashes
 
