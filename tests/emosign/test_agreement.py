@@ -98,7 +98,7 @@ sparse_ratings = st.dictionaries(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(given_ratings=sparse_ratings)
 def test_alpha_agrees_with_every_pair_one_by_one(level, given_ratings):
     found = krippendorff_alpha(make_ratings(given_ratings), level, draws=0).value
@@ -143,7 +143,7 @@ def test_the_interval_is_that_of_resampled_units():
     assert found.low < found.value < found.high
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=40),
     st.sampled_from(["nominal", "linear", "quadratic"]),

@@ -198,7 +198,7 @@ texts = st.text(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(borders, st.data())
 def test_times_and_texts_come_back_exactly(tmp_path, times, data):
     pairs = list(pairwise(times))

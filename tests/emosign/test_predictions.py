@@ -30,7 +30,7 @@ predictions = st.builds(
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl"])
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

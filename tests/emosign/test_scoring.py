@@ -50,7 +50,7 @@ def perfect(clip):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(answers)
 def test_metrics_agree_with_scikit_learn(pairs):
     metrics = pytest.importorskip("sklearn.metrics")
