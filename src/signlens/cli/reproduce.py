@@ -55,11 +55,12 @@ def reproduce(
     """Print one table of the papers from your data: theirs beside ours."""
     with errors_to_exit_codes():
         from signlens.emosign import reproduce as emosign
+        from signlens.evaluation import orientation_tables as orientation
         from signlens.evaluation import reproduce as slr_sentiment
         from signlens.evaluation.reproduce import Request
         from signlens.evaluation.systems import Settings
 
-        recipes = slr_sentiment.RECIPES | emosign.RECIPES
+        recipes = slr_sentiment.RECIPES | orientation.RECIPES | emosign.RECIPES
         if name not in recipes:
             raise UsageError(
                 name, "is not a table that can be reproduced", f"there are: {', '.join(recipes)}"
