@@ -115,21 +115,36 @@ class ChannelNorm(nn.BatchNorm2d):
         super().__init__(channels)
         self.subsets = subsets
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(C, ...) to the same shape."""
-        channels = len(x)
-        count = x.numel() // channels
-        flat = x.reshape(1, channels, count)
-        weight, bias = by_channel(self.weight, self.subsets), by_channel(self.bias, self.subsets)
+    def forward(self, x: Tensor, lacking: Tensor | None = None) -> Tensor:
+        """Normalise x, or x plus a constant a channel.
+
+        Args:
+            x: (C, ...).
+            lacking: (C,) constants that x still lacks, in the order of the parameters. The batch's own mean
+                takes constants away, so they only move the running mean, and their gradient is zero.
+
+        Returns:
+            The same shape.
+        """
         assert self.running_mean is not None and self.running_var is not None
+        channels = len(x)
         if not self.training:
-            mean, variance = (by_channel(v, self.subsets) for v in (self.running_mean, self.running_var))
-            return F.batch_norm(flat, mean, variance, weight, bias, eps=self.eps).view_as(x)
-        y, mean, inverse = torch.native_group_norm(flat, weight, bias, 1, channels, count, channels, self.eps)
+            scale = self.weight / torch.sqrt(self.running_var + self.eps)
+            mean = self.running_mean if lacking is None else self.running_mean - lacking
+            scale, shift = (by_channel(v, self.subsets) for v in (scale, self.bias - mean * scale))
+            return torch.addcmul(shift[:, None], x.reshape(channels, -1), scale[:, None]).view_as(x)
+        count = x.numel() // channels
+        bias = self.bias if lacking is None else self.bias + 0 * lacking
+        weight, bias = (by_channel(v, self.subsets) for v in (self.weight, bias))
+        y, mean, inverse = torch.native_group_norm(
+            x.reshape(1, channels, count), weight, bias, 1, channels, count, channels, self.eps
+        )
         with torch.no_grad():
+            mean, inverse = (by_subset(v, self.subsets) for v in (mean, inverse))
+            mean = mean if lacking is None else mean + lacking
             variance = (inverse**-2 - self.eps) * (count / (count - 1))
             for running, batch in ((self.running_mean, mean), (self.running_var, variance)):
-                running.lerp_(by_subset(batch, self.subsets).to(running.dtype), self.momentum or 0.1)
+                running.lerp_(batch.to(running.dtype), self.momentum or 0.1)
         return y.view_as(x)
 
 
@@ -214,12 +229,13 @@ class DecoupledGraphConv(nn.Module):
         # Features (C' * 3, V * N * T), the three subsets of a channel next to each other, so that mixing
         # is one product a channel: (V, 3 V) @ (3 V, N * T).
         weight = self.weight.view(channels, self.subsets, self.out_channels).permute(2, 1, 0)
-        bias = by_channel(self.bias, self.subsets)
-        features = torch.addmm(bias[:, None], weight.reshape(-1, channels), x.reshape(channels, -1))
-        features = self.feature_norm(features).view(self.out_channels, self.subsets * v, n * t)
+        features = weight.reshape(-1, channels) @ x.reshape(channels, -1)
+        features = self.feature_norm(features, lacking=self.bias).view(
+            self.out_channels, self.subsets * v, n * t
+        )
         matrix = self.normalised_adjacency().permute(1, 3, 0, 2).reshape(self.groups, v, self.subsets * v)
         mixed = torch.bmm(matrix.repeat(self.out_channels // self.groups, 1, 1), features)
-        return F.relu(self.norm(mixed.view(-1, v, n, t)) + self.skip(x))
+        return (self.norm(mixed.view(-1, v, n, t)) + self.skip(x)).relu_()
 
 
 class STCAttention(nn.Module):
@@ -291,7 +307,7 @@ class DropGraph(nn.Module):
         seed_rate = (1 - keep) / (1 + 1.92)
         seeds = torch.bernoulli((strength * seed_rate).clamp(max=1.0))
         mask = (seeds @ self.neighbours < 0.001).to(x.dtype).t()[:, :, None]  # (V, N, 1)
-        return x * mask * (mask.numel() / mask.sum().clamp(min=1.0))
+        return x * (mask * (mask.numel() / mask.sum().clamp(min=1.0)))
 
     def _drop_time(self, x: Tensor, keep: float) -> Tensor:
         strength = x.detach().abs().mean(dim=(0, 1))  # (N, T)
@@ -299,7 +315,7 @@ class DropGraph(nn.Module):
         seeds = torch.bernoulli((strength * ((1 - keep) / self.block)).clamp(max=1.0))
         dropped = F.max_pool1d(seeds[:, None], self.block, stride=1, padding=self.block // 2)
         mask = (1 - dropped[:, 0]).to(x.dtype)
-        return x * mask * (mask.numel() / mask.sum().clamp(min=1.0))
+        return x * (mask * (mask.numel() / mask.sum().clamp(min=1.0)))
 
 
 class Block(nn.Module):

@@ -9,16 +9,24 @@ import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from signlens.errors import SignLensError
+from signlens.errors import SignLensError, UsageError
 from signlens.files import whole_file
+from signlens.models.slgcn import SLGCN
+from signlens.training.folding import FoldedSLGCN
 
 TOLERANCE = 1e-4
+"""How far ONNX Runtime may be from PyTorch, relative to the largest output, or to 1 where that is less."""
+
+Array = NDArray[np.float32]
 
 
-def export_onnx(model: nn.Module, example: NDArray[np.float32], path: Path) -> None:
+def export_onnx(model: nn.Module, example: Array, path: Path) -> None:
     """Write a network (input ``clip``; outputs ``logits`` and ``embedding``) and check it.
+
+    The number of clips is free; so is, for an SL-GCN, the number of frames. An SL-GCN's normalisations are
+    folded into its products.
 
     Args:
         model: The network in evaluation mode.
@@ -29,25 +37,101 @@ def export_onnx(model: nn.Module, example: NDArray[np.float32], path: Path) -> N
         SignLensError: ONNX Runtime's outputs differ from PyTorch's by more than `TOLERANCE`.
     """
     clips = torch.from_numpy(example)
+    with torch.no_grad():
+        logits, embedding = model(clips)
+    _write(
+        FoldedSLGCN(model) if isinstance(model, SLGCN) else model,
+        {"clip": clips},
+        {"logits": logits, "embedding": embedding},
+        {"clip": {0: "clips", 2: "frames"} if isinstance(model, SLGCN) else {0: "clips"}},
+        path,
+    )
+
+
+def export_ensemble(
+    models: dict[str, SLGCN], weights: dict[str, float], examples: dict[str, Array], path: Path
+) -> None:
+    """Write several streams' networks as one graph and check it.
+
+    Every stream is an input of its own name (how streams are made of a clip differs between preparations).
+    Outputs: ``logits``, the weighted mean of the streams' raw scores; and ``NAME_logits`` and
+    ``NAME_embedding`` of each stream. The numbers of clips and frames are free.
+
+    Args:
+        models: Stream name -> its network in evaluation mode.
+        weights: Stream name -> weight of its scores.
+        examples: Stream name -> inputs of the same few real clips, (N, 3, T, V).
+        path: ONNX file to write.
+
+    Raises:
+        UsageError: The three do not name the same streams.
+        SignLensError: ONNX Runtime's outputs differ from PyTorch's by more than `TOLERANCE`.
+    """
+    if not models.keys() == weights.keys() == examples.keys():
+        raise UsageError(
+            "streams",
+            f"networks of {', '.join(models)}, weights of {', '.join(weights)} and examples of "
+            f"{', '.join(examples)} do not match",
+            "name each stream once",
+        )
+    clips = {name: torch.from_numpy(examples[name]) for name in models}
+    expected: dict[str, Tensor] = {}
+    with torch.no_grad():
+        for name, model in models.items():
+            expected[f"{name}_logits"], expected[f"{name}_embedding"] = model(clips[name])
+    total = sum(weights.values())
+    mean = sum(weights[name] / total * expected[f"{name}_logits"] for name in models)
+    _write(
+        _Ensemble(models, {name: weight / total for name, weight in weights.items()}),
+        clips,
+        {"logits": torch.as_tensor(mean), **expected},
+        {name: {0: "clips", 2: "frames"} for name in models},
+        path,
+    )
+
+
+class _Ensemble(nn.Module):
+    """Streams side by side, and the weighted mean of their logits."""
+
+    def __init__(self, models: dict[str, SLGCN], shares: dict[str, float]) -> None:
+        super().__init__()
+        self.streams = nn.ModuleList(FoldedSLGCN(model) for model in models.values())
+        self.shares = tuple(shares[name] for name in models)
+
+    def forward(self, *clips: Tensor) -> tuple[Tensor, ...]:
+        outputs = [stream(clip) for stream, clip in zip(self.streams, clips, strict=True)]
+        logits = [
+            share * stream_logits for share, (stream_logits, _) in zip(self.shares, outputs, strict=True)
+        ]
+        return (torch.stack(logits).sum(dim=0), *(tensor for pair in outputs for tensor in pair))
+
+
+def _write(
+    model: nn.Module,
+    inputs: dict[str, Tensor],
+    expected: dict[str, Tensor],
+    free: dict[str, dict[int, str]],
+    path: Path,
+) -> None:
+    """Write a module as an ONNX file and compare ONNX Runtime's outputs with those expected."""
     with whole_file(path) as temporary:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                model,
-                (clips,),
+                model.eval(),
+                tuple(inputs.values()),
                 str(temporary),
                 dynamo=False,
                 opset_version=17,
-                input_names=["clip"],
-                output_names=["logits", "embedding"],
-                dynamic_axes={"clip": {0: "clips"}, "logits": {0: "clips"}, "embedding": {0: "clips"}},
+                input_names=list(inputs),
+                output_names=list(expected),
+                dynamic_axes={**free, **{name: {0: "clips"} for name in expected}},
             )
         session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
-        with torch.no_grad():
-            expected = [t.numpy() for t in model(clips)]
-        for ours, theirs in zip(session.run(None, {"clip": example}), expected, strict=True):
-            worst = float(np.abs(ours - theirs).max())
-            if worst > TOLERANCE:
+        found = session.run(None, {name: clip.numpy() for name, clip in inputs.items()})
+        for ours, theirs in zip(found, expected.values(), strict=True):
+            worst = float(np.abs(ours - theirs.numpy()).max())
+            if not worst <= TOLERANCE * max(1.0, float(theirs.abs().max())):
                 raise SignLensError(
                     path, f"ONNX and PyTorch differ by {worst:.2g}", "report this as a defect"
                 )
