@@ -100,7 +100,6 @@ def test_a_line_counts_also_after_texts_of_several_lines(tmp_path):
         (b"", "is empty"),
         (b"video_name,Sentiment\n", "lacks the columns joy, excited"),
         (b"\xff\xfe\x00", "not UTF-8"),
-        (b"a,b\n\x00,1\n", "NUL"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, words):
@@ -111,7 +110,7 @@ def test_other_files_are_refused(tmp_path, content, words):
 
 
 def test_a_missing_file_and_a_folder_of_something_else_are_refused(tmp_path):
-    with pytest.raises(InputRejected, match="cannot be read"):
+    with pytest.raises(InputRejected, match="no such file"):
         load_emosign(tmp_path / "none.csv")
     with pytest.raises(InputRejected, match=r"emosign\.json"):
         load_emosign(tmp_path)

@@ -56,7 +56,7 @@ def test_wrong_use_of_agreement(tmp_path, folder):
     text = signlens(
         "emosign", "agreement", "--ratings", tmp_path / "x.csv", "--level", "ratio", code=3
     ).stderr
-    assert "x.csv: cannot be read" in text
+    assert "x.csv: there is no such file" in text
 
 
 def test_agreement_on_the_labels_shows_the_slip(folder):

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from signlens.datasets.tables import read_text
 from signlens.emosign.annotations import (
     EMOTIONS,
     INTENSITIES,
@@ -32,7 +33,7 @@ from signlens.emosign.annotations import (
     format_intervals,
     parse_intervals,
 )
-from signlens.emosign.table import Faults, read_table, read_text, whole_number
+from signlens.emosign.table import Faults, read_table, whole_number
 from signlens.emosign.tasks import EMOTION_CLASSES, REFUSED, SENTIMENT3, SENTIMENT7
 from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file

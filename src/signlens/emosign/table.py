@@ -8,9 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from signlens.datasets.tables import read_text
 from signlens.errors import InputRejected
 
-MAX_BYTES = 64 * 2**20
 _SHOWN = 12
 
 
@@ -65,25 +65,6 @@ def listed(items: Collection[str], shown: int = _SHOWN) -> str:
     items = list(items)
     rest = len(items) - shown
     return "; ".join(items[:shown]) + (f"; and {rest} more" if rest > 0 else "")
-
-
-def read_text(path: Path) -> str:
-    """A small text file.
-
-    Raises:
-        InputRejected: It is missing, too large, or not UTF-8.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputRejected(path, f"is larger than {MAX_BYTES // 2**20} MiB", "is this the right file?")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputRejected(path, f"cannot be read ({error.strerror})", "check the name") from None
-    except UnicodeDecodeError:
-        raise InputRejected(path, "is not UTF-8 text", "save it as UTF-8") from None
-    if "\0" in text:
-        raise InputRejected(path, "holds NUL bytes", "is this the right file?")
-    return text
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> Table:
