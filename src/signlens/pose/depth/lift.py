@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.pose.depth.cues import read_cues
+from signlens.pose.depth.landmark import landmark_depth
 from signlens.pose.depth.reading import LEFT_SHOULDER, RIGHT_SHOULDER, Depth, in_shoulder_widths
 
 Array = NDArray[np.float64]
@@ -56,7 +57,7 @@ def lifted_yaw(clip: PoseClip, widest: float | None = None) -> Array:
 
 
 def lifted_depth(clip: PoseClip, widest: float | None = None) -> Depth:
-    """Shoulders by `lifted_yaw`, arms by their lengths; head and hands go with what they hang on.
+    """Shoulders by `lifted_yaw`, arms by their lengths; head and hands hang on these.
 
     Args:
         clip: The poses.
@@ -73,11 +74,15 @@ def lifted_depth(clip: PoseClip, widest: float | None = None) -> Depth:
     z = np.full(k.shape[:2], np.nan)
     z[:, LEFT_SHOULDER], z[:, RIGHT_SHOULDER] = rise / 2, -rise / 2
     unit = float(np.nanmedian(true_width)) if np.isfinite(true_width).any() else np.nan
+    # Where the poses do have a z, a hand's own relief is kept: it says nothing of the body's turn.
+    depth = landmark_depth(clip)
+    own = depth.z.astype(np.float64) * depth.unit
     for shoulder, elbow, wrist, hand in _ARMS:
         for start, end, usual in ((shoulder, elbow, UPPER_ARM), (elbow, wrist, FOREARM)):
             step = points[:, end] - points[:, start]
             z[:, end] = z[:, start] + _out_of_picture(step, usual * unit)
-        z[:, hand] = z[:, wrist : wrist + 1]
+        relief = own[:, hand] - own[:, hand.start : hand.start + 1]
+        z[:, hand] = z[:, wrist : wrist + 1] + np.nan_to_num(relief, nan=0.0)
     head = [*range(5), *range(FACE.start, FACE.stop)]
     z[:, head] = (-np.cos(yaw) * FORWARD_NOSE * unit)[:, None]
     return in_shoulder_widths(clip, "lift", z)
