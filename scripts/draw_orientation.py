@@ -112,7 +112,7 @@ def draw_curves(path: Path, results: dict[str, Any]) -> None:
     """Accuracy against the virtual camera's yaw."""
     shown = {
         "no correction": QUIET,
-        "3D, lift, own widest known": "#a8842c",
+        "3D, lift": "#a8842c",
         "3D, landmark depth alone": OTHER,
         "3D, all cues": BODY,
         "3D, true depth": INK,
