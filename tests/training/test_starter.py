@@ -25,7 +25,7 @@ from signlens.training.experiment import (  # noqa: E402
     TrainingSettings,
 )
 from signlens.training.loop import infer  # noqa: E402
-from signlens.training.sources import TEST  # noqa: E402
+from signlens.training.sources import TEST, draw_weights  # noqa: E402
 from signlens.training.starter_results import ALL_NETWORKS, CHOSEN_STREAMS, FIXED_STREAMS  # noqa: E402
 
 WORDS = starter.SHARED_WORDS
@@ -143,10 +143,16 @@ def test_splits_keep_signers_folds_and_left_out_glosses_apart(data: Path) -> Non
 def test_drawing_gives_the_target_set_its_share(data: Path) -> None:
     corpus = starter.load_corpus(data)
     split = starter.splits(corpus)["wlasl-fold-0"]
-    assert split.weights is not None
+    weights = draw_weights(split, corpus.labels, 0.7)
     target = np.array([corpus.clips[i].name.startswith("wlasl50/") for i in split.train])
-    assert split.weights[target].sum() == pytest.approx(starter.TARGET_SHARE)
-    assert split.weights[~target].sum() == pytest.approx(1 - starter.TARGET_SHARE)
+    assert weights[target].sum() == pytest.approx(0.7)
+    assert weights[~target].sum() == pytest.approx(0.3)
+    size = np.bincount(corpus.labels[split.train])[corpus.labels[split.train]]
+    np.testing.assert_allclose(
+        weights[target] * np.sqrt(size[target]), weights[target][0] * np.sqrt(size[target][0])
+    )
+    plain = draw_weights(split, corpus.labels)
+    np.testing.assert_allclose(plain * np.sqrt(size), plain[0] * np.sqrt(size[0]))
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,9 @@ class TrainingSettings:
         warm_up: Epochs of linear rise at the start (``milestones``), at epoch e (e + 1) / warm_up.
         milestones: Epochs at which the rate is multiplied by `factor`.
         factor: See `milestones`.
-        draw: ``shuffle`` (every clip once an epoch) or ``balanced`` (by the source's weights).
+        draw: ``shuffle`` (every clip once an epoch) or ``balanced`` (rare classes more often).
+        target_share: Share of balanced draws that comes from the data set under test, where the source
+            joins several; 0 leaves the draws as they are.
         label_smoothing: Mass of the target spread over all classes.
         mixup: Parameter of mixup's beta distribution, applied to half of the batches; 0 is off.
         clip_gradient: Largest norm of the gradient; 0 is off.
@@ -112,6 +114,7 @@ class TrainingSettings:
     milestones: tuple[int, ...] = ()
     factor: float = 0.1
     draw: str = "shuffle"
+    target_share: float = 0.0
     label_smoothing: float = 0.0
     mixup: float = 0.0
     clip_gradient: float = 0.0

@@ -26,7 +26,7 @@ from signlens.training.distributed import World, share_batch_norm
 from signlens.training.experiment import NetworkSettings
 from signlens.training.networks import build_network
 from signlens.training.schedule import learning_rate, make_optimiser, use_bfloat16
-from signlens.training.sources import ClipSource, Rows, Split
+from signlens.training.sources import ClipSource, Rows, Split, draw_weights
 
 Array = NDArray[np.float32]
 
@@ -161,6 +161,7 @@ class _Run:
         self.model = (share_batch_norm(model) if world.size > 1 else model).to(world.device)
         self.optimiser = make_optimiser(self.model, training)
         self.half = use_bfloat16(training, world.device)
+        self.chance = draw_weights(split, source.labels, training.target_share)
         self.step = 0
         self.sums = [0.0, 0.0, 0.0]  # loss, right, clips of the epoch so far
         self.history: list[Epoch] = []
@@ -203,10 +204,9 @@ class _Run:
         """The clips of a step's whole batch."""
         epoch, place = divmod(step, self.steps_per_epoch)
         rng = np.random.default_rng([self.seed, epoch])
-        if self.training.draw == "balanced" and self.split.weights is not None:
-            chance = self.split.weights / self.split.weights.sum()
+        if self.training.draw == "balanced":
             rng = np.random.default_rng([self.seed, epoch, place])
-            return np.asarray(rng.choice(self.split.train, self.batch, p=chance))
+            return np.asarray(rng.choice(self.split.train, self.batch, p=self.chance))
         order = rng.permutation(self.split.train)
         return order[place * self.batch : (place + 1) * self.batch]
 

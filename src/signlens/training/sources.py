@@ -41,13 +41,13 @@ class Split:
         train: Row numbers.
         score: What is scored when training has ended: name -> row numbers. `VALIDATION` among them
             chooses the best epoch.
-        weights: (len(train),) how often each clip is drawn when draws are balanced.
+        target: (len(train),) whether each training clip is of the data set under test; None if all are.
     """
 
     name: str
     train: Rows
     score: dict[str, Rows] = field(default_factory=dict)
-    weights: NDArray[np.float64] | None = None
+    target: NDArray[np.bool_] | None = None
 
     @property
     def validation(self) -> Rows:
@@ -85,9 +85,24 @@ class ClipSource(Protocol):
         ...
 
 
-def balanced_weights(labels: Rows) -> NDArray[np.float64]:
-    """(N,) draws that lean towards rare classes: one over the root of the class's size."""
-    return np.asarray(1 / np.sqrt(np.bincount(labels)[labels]))
+def draw_weights(split: Split, labels: Rows, target_share: float = 0.0) -> NDArray[np.float64]:
+    """How often each training clip is drawn when draws are balanced: rare classes more often.
+
+    Args:
+        split: The split.
+        labels: (N,) classes of all clips.
+        target_share: Share of the draws that goes to the data set under test; 0 leaves them as they are.
+
+    Returns:
+        (len(train),), summing to 1: one over the root of the class's size, within each data set.
+    """
+    own = labels[split.train]
+    weight = 1 / np.sqrt(np.bincount(own)[own])
+    if target_share and split.target is not None:
+        for part, share in ((split.target, target_share), (~split.target, 1 - target_share)):
+            if part.any():
+                weight[part] *= share / weight[part].sum()
+    return np.asarray(weight / weight.sum())
 
 
 class DatasetSource:
@@ -261,7 +276,7 @@ def _dataset_splits(dataset: Dataset, settings: DataSettings) -> dict[str, Split
                     f"split {split.name!r} trains on clips of its own {name}",
                     "correct the experiment",
                 )
-        found[split.name] = Split(split.name, train, score, balanced_weights(dataset.labels[train]))
+        found[split.name] = Split(split.name, train, score)
     return found
 
 

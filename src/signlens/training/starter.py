@@ -71,10 +71,6 @@ def load_corpus(data: Path) -> Corpus:
     return Corpus(clips, (*glosses, IDLE, *letters), len(glosses))
 
 
-TARGET_SHARE = 0.6
-"""Share of each batch that comes from the set under test."""
-
-
 def splits(corpus: Corpus) -> dict[str, Split]:
     """All splits by name.
 
@@ -93,7 +89,7 @@ def splits(corpus: Corpus) -> dict[str, Split]:
 
     def add(name: str, train: NDArray[np.bool_], score: dict[str, Rows], target: NDArray[np.bool_]) -> None:
         chosen = rows[train]
-        found[name] = Split(name, chosen, score, _draw_weights(corpus, chosen, target[chosen]))
+        found[name] = Split(name, chosen, score, target[chosen])
 
     for k in range(FOLDS):
         add(f"wlasl-fold-{k}", fold != k, {TEST: rows[fold == k]}, wlasl)
@@ -111,17 +107,6 @@ def splits(corpus: Corpus) -> dict[str, Split]:
         add(f"inner-{k}", ~np.isin(fold, [k, unseen]), {VALIDATION: rows[fold == k]}, wlasl)
     add("everything", np.ones(len(rows), np.bool_), {}, wlasl)
     return found
-
-
-def _draw_weights(corpus: Corpus, train: Rows, target: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How often each training clip is drawn: the target set's share, rare classes more often."""
-    labels = corpus.labels[train]
-    count = np.bincount(labels, minlength=len(corpus.classes))
-    weight = 1 / np.sqrt(count[labels])
-    for part, share in ((target, TARGET_SHARE), (~target, 1 - TARGET_SHARE)):
-        if part.any():
-            weight[part] *= share / weight[part].sum()
-    return np.asarray(weight)
 
 
 @lru_cache(maxsize=4)
