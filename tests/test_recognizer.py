@@ -315,3 +315,40 @@ def test_an_answer_does_not_depend_on_earlier_clips(
         recognizer.recognize(tmp_path / "other.pose")
         recognizer.recognize(tmp_path / "missing.pose", reject="return")
         assert but_for_time(recognizer.recognize_poses(signer_poses, "x")) == first
+
+
+def turned(clip: PoseClip, degrees: float) -> PoseClip:
+    """The clip as a camera would see it whose picture is turned about its middle."""
+    angle = np.radians(degrees)
+    keypoints = clip.keypoints.copy()
+    x, y = keypoints[..., 0] - clip.width / 2, keypoints[..., 1] - clip.height / 2
+    keypoints[..., 0] = clip.width / 2 + np.cos(angle) * x - np.sin(angle) * y
+    keypoints[..., 1] = clip.height / 2 + np.sin(angle) * x + np.cos(angle) * y
+    return dataclasses.replace(clip, keypoints=keypoints)
+
+
+def test_a_tilted_clip_is_levelled_first_and_the_answer_says_so(
+    tiny_model: Path, signer_poses: PoseClip
+) -> None:
+    with Recognizer(tiny_model) as recognizer, Recognizer(tiny_model, correct_orientation=False) as as_filmed:
+        upright = recognizer.recognize_poses(signer_poses)
+        tilted = recognizer.recognize_poses(turned(signer_poses, 30))
+        left = as_filmed.recognize_poses(turned(signer_poses, 30))
+    assert upright.orientation is not None
+    assert tilted.orientation is not None
+    assert tilted.orientation.levelled_by_degrees == pytest.approx(
+        upright.orientation.roll_degrees + 30, abs=3
+    )
+    assert any("levelled" in said for said in tilted.orientation.sentences)
+    assert tilted.status == upright.status, "a correction is no reason for doubt"
+    assert tilted.to_json()["orientation"]["levelled_by_degrees"] == pytest.approx(
+        tilted.orientation.levelled_by_degrees, abs=0.05
+    )
+    assert left.orientation is None
+    straight, corrected, raw = (
+        {p.gloss: p.evidence.skeleton for p in r.predictions} for r in (upright, tilted, left)
+    )
+    shared = sorted(set(straight) & set(corrected) & set(raw))
+    assert sum(abs(corrected[g] - straight[g]) for g in shared) < sum(
+        abs(raw[g] - straight[g]) for g in shared
+    ), "levelled, it is scored more like the upright one"

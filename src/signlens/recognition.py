@@ -68,6 +68,26 @@ class PoseInfo:
 
 
 @dataclass(frozen=True)
+class Orientation:
+    """How the signer stood to the camera, and what was done about it before recognition.
+
+    Attributes:
+        yaw_degrees: Turn of the body, positive to the signer's own left; None where it cannot be told.
+        roll_degrees: Tilt of the shoulders in the picture, positive where the signer's left one is lower;
+            None likewise.
+        turned_by_degrees: By how much the poses were turned to the camera; 0 when they were left alone.
+        levelled_by_degrees: By how much they were levelled.
+        sentences: What was done, for a person; empty when nothing was.
+    """
+
+    yaw_degrees: float | None
+    roll_degrees: float | None
+    turned_by_degrees: float
+    levelled_by_degrees: float
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What each part adds to a gloss's score, as natural-log terms that sum to the score.
 
@@ -154,6 +174,7 @@ class Recognition:
         reasons: Why the status is not ``ok``; one sentence each.
         clip: The clip as decoded; None when rejected before decoding.
         pose: Who made the poses; None when rejected.
+        orientation: How the signer stood to the camera; None when rejected, or when it was not looked at.
         answer: The short answer; None when rejected.
         predictions: Candidate glosses, best first.
         emotion: What the face shows, or None when no face was seen.
@@ -168,6 +189,7 @@ class Recognition:
     reasons: tuple[str, ...] = ()
     clip: ClipInfo | None = None
     pose: PoseInfo | None = None
+    orientation: Orientation | None = None
     answer: Answer | None = None
     predictions: tuple[Prediction, ...] = ()
     emotion: EmotionReading | None = None
@@ -199,6 +221,16 @@ class Recognition:
                     for name in ("body", "left_hand", "right_hand", "face")
                 },
             }
+        orientation = None
+        if self.orientation is not None:
+            turn = self.orientation
+            orientation = {
+                "yaw_degrees": None if turn.yaw_degrees is None else round(turn.yaw_degrees, 1),
+                "roll_degrees": None if turn.roll_degrees is None else round(turn.roll_degrees, 1),
+                "turned_by_degrees": round(turn.turned_by_degrees, 1),
+                "levelled_by_degrees": round(turn.levelled_by_degrees, 1),
+                "sentences": list(turn.sentences),
+            }
         emotion = None
         if self.emotion is not None:
             emotion = {
@@ -215,6 +247,7 @@ class Recognition:
             "reasons": list(self.reasons),
             "clip": clip,
             "pose": pose,
+            "orientation": orientation,
             "answer": None
             if self.answer is None
             else {

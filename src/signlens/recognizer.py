@@ -29,12 +29,14 @@ from signlens.recognition import (
     ClipInfo,
     EmotionReading,
     Evidence,
+    Orientation,
     PoseInfo,
     Prediction,
     Recognition,
     SimilarSign,
 )
 from signlens.retrieval import GALLERY_FILE, Gallery, class_shares, embedding_space, retrieval_terms
+from signlens.skeleton.orientation import correct
 
 if TYPE_CHECKING:
     from signlens.pose.holistic import HolisticExtractor
@@ -89,6 +91,7 @@ class Recognizer:
         fusion: How much expression and similar signs count; not at all when None.
         top_k: How many predictions to give, at least 1.
         similar: How many similar signs to give, at least 0.
+        correct_orientation: Whether a signer who is turned or tilted is turned to the camera first.
 
     Raises:
         PartMissing: A model is missing or damaged.
@@ -103,6 +106,7 @@ class Recognizer:
         fusion: FusionSettings | None = None,
         top_k: int = 5,
         similar: int = 5,
+        correct_orientation: bool = True,
     ) -> None:
         if top_k < 1:
             raise UsageError("top-k", f"{top_k} predictions cannot be given", "give at least 1")
@@ -112,6 +116,7 @@ class Recognizer:
         self.limits = limits
         self.top_k = top_k
         self.similar = similar
+        self.correct_orientation = correct_orientation
         self.model = SignModel(STARTER if model is None else Path(model))
         card = json.loads((self.model.folder / "model.json").read_text(encoding="utf-8"))
         self._language = str(card.get("language", "ASL"))
@@ -215,7 +220,7 @@ class Recognizer:
         """
         gallery = self._require_gallery()
         clip = self.poses(source, progress)
-        embedding = self._score(clip, str(source)).embedding
+        embedding = self._score(self._straight(clip)[0], str(source)).embedding
         return gallery.search(embedding, k, exclude_sources=_source_of(clip)), clip
 
     # -- the steps ----------------------------------------------------------------------------
@@ -253,6 +258,19 @@ class Recognizer:
                 _SHORTER,
             )
 
+    def _straight(self, clip: PoseClip) -> tuple[PoseClip, Orientation | None]:
+        """The clip turned to the camera, where the signer is not; and how they stood."""
+        if not self.correct_orientation:
+            return clip, None
+        straight, done = correct(clip)
+        return straight, Orientation(
+            yaw_degrees=_or_none(done.measured_yaw),
+            roll_degrees=_or_none(done.measured_roll),
+            turned_by_degrees=_or_none(done.applied_yaw) or 0.0,
+            levelled_by_degrees=_or_none(done.applied_roll) or 0.0,
+            sentences=done.sentences(),
+        )
+
     def _score(self, clip: PoseClip, name: str) -> SignScores:
         try:
             return self.model.score(clip)
@@ -263,7 +281,8 @@ class Recognizer:
         with _timed(timing, "emotion"):
             emotion = read_emotion(clip, provider=self._expression)
         with _timed(timing, "recognize"):
-            scores = self._score(clip, name)
+            straight, orientation = self._straight(clip)
+            scores = self._score(straight, name)
         skeleton = scores.log_probabilities
         similar: list[SimilarSign] = []
         neighbours = np.zeros_like(skeleton)
@@ -289,6 +308,7 @@ class Recognizer:
                 height=clip.height,
             ),
             pose=PoseInfo(clip.provenance.extractor, clip.provenance.version, clip.frames, clip.coverage()),
+            orientation=orientation,
             answer=self._decide(scores),
             predictions=self._predictions(scores.log_probabilities, skeleton, boost, neighbours),
             emotion=emotion,
@@ -403,6 +423,10 @@ _SHORTER = "cut out the part with the sign or raise the limit"
 
 def _source_of(clip: PoseClip) -> frozenset[str]:
     return frozenset({clip.provenance.source.get("sha256", "")})
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _sentence(text: str) -> str:

@@ -62,6 +62,9 @@ def recognize(
     retrieval_strength: Annotated[
         float, typer.Option("--retrieval-strength", help="How much similar signs count for glosses (0: not).")
     ] = 0.0,
+    as_filmed: Annotated[
+        bool, typer.Option("--as-filmed", help="Do not turn a signer to the camera who is turned or tilted.")
+    ] = False,
     model: ModelFolder = None,
 ) -> None:
     """Say which sign a clip shows, what the face shows, and which known signs look alike."""
@@ -72,7 +75,14 @@ def recognize(
         destinations = _report_files(clips, report)
         limits = asked_limits(max_seconds, max_pixels, max_frames)
         fusion = FusionSettings(emotion_strength=emotion_strength, retrieval_strength=retrieval_strength)
-        with Recognizer(model, limits=limits, fusion=fusion, top_k=top_k, similar=similar) as recognizer:
+        with Recognizer(
+            model,
+            limits=limits,
+            fusion=fusion,
+            top_k=top_k,
+            similar=similar,
+            correct_orientation=not as_filmed,
+        ) as recognizer:
             code = _recognize_all(recognizer, clips, destinations, as_json=as_json, pictures=not no_video)
         raise typer.Exit(code)
 
@@ -208,6 +218,9 @@ def _print_result(result: Recognition, *, first: bool, vocabulary: int) -> None:
         console.print(f"[bold]{escape(result.answer.explanation)}[/]")
     for reason in result.reasons:
         console.print(f"[yellow]![/] {escape(reason)}")
+    if result.orientation is not None:
+        for sentence in result.orientation.sentences:
+            console.print(escape(sentence))
     console.print()
     console.print(_prediction_table(result))
     _print_expression(console, result)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.datasets.mediapipe_arrays import TRADUTTORE_ASPECT, default_data
-from signlens.errors import InputRejected, PartMissing, UsageError
+from signlens.errors import InputRejected, PartMissing, SignLensError, UsageError
 from signlens.evaluation.metrics import Interval, bootstrap
 from signlens.files import whole_file
 from signlens.pose import LEFT_HAND, RIGHT_HAND, PoseClip, Provenance
@@ -689,7 +689,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--networks", default="", help="comma-separated; all that the run has")
     parser.add_argument("--recorder", default="recorder2", choices=("recorder1", "recorder2"))
     parser.add_argument("--per-word", type=int, default=None, help="clips of each word (default: all)")
-    parser.add_argument("--methods", default="", help="comma-separated; all by default")
+    parser.add_argument("--methods", default="", help="separated by ;, by the names of the table")
     parser.add_argument("--rolls", action="store_true", help="also tilt the views, at every yaw")
     parser.add_argument("--cache", type=Path, help="folder for rendered films")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
@@ -729,7 +729,12 @@ def _view(options: argparse.Namespace) -> dict[str, Any]:
         return {"clips": len(recordings), "networks": about, "best": asdict(best)}
     widths = [np.nanmedian(read_cues(r.poses).width) for r in recordings]
     compared = methods(widest=float(np.percentile(widths, 75)))
-    chosen = [m for m in options.methods.split(";") if m]
+    chosen = [m.strip() for m in options.methods.split(";") if m.strip()]
+    unknown = [m for m in chosen if m not in compared]
+    if unknown:
+        raise UsageError(
+            "--methods", f"there is none called {unknown[0]!r}", f"choose from {'; '.join(compared)}"
+        )
     if chosen:
         compared = {"no correction": compared["no correction"], **{m: compared[m] for m in chosen}}
     views = [(y, r) for y in YAWS for r in (ROLLS if options.rolls else (0.0,))]
@@ -790,4 +795,8 @@ def _print_scales(clips: Sequence[tuple[PoseClip, Any]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except SignLensError as error:
+        print(f"signlens: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
