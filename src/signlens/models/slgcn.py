@@ -181,7 +181,7 @@ class TemporalConv(nn.Conv2d):
             y = torch.addmm(bias[:, None], self.weight[..., 0, 0], x[..., ::stride].reshape(channels, -1))
         else:
             image = x.reshape(1, channels, nodes * clips, frames)
-            y = F.conv2d(image, self.weight.transpose(2, 3), bias, (1, stride), (0, self.padding[0]))
+            y = F.conv2d(image, self.weight.transpose(2, 3), bias, (1, stride), (0, self.kernel_size[0] // 2))
         return y.view(self.out_channels, nodes, clips, -1)
 
 

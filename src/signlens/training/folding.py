@@ -8,6 +8,8 @@ memory and no product looks beyond its own clip.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -47,7 +49,7 @@ class FoldedGraphConv(nn.Module):
         after = torch.einsum("kc,kcvw->cw", bias, matrix) + shift[:, None]
         self.skip: nn.Parameter | None = None
         if isinstance(layer.skip, nn.Sequential):
-            folded = folded_conv(layer.skip[0], layer.skip[1])
+            folded = folded_conv(layer.skip)
             self.skip = _constant(folded.weight[..., 0, 0])
             if folded.bias is not None:
                 after = after + folded.bias.double()[:, None]
@@ -68,8 +70,11 @@ class FoldedGraphConv(nn.Module):
         return F.relu(mixed + skip.reshape(x.shape[0], len(self.skip), self.nodes, -1))
 
 
-def folded_conv(conv: TemporalConv, norm: ChannelNorm) -> nn.Conv2d:
+def folded_conv(layers: Iterable[nn.Module]) -> nn.Conv2d:
     """A convolution over time and the norm after it, as one convolution over (V, T) images."""
+    conv, norm = layers
+    if not isinstance(conv, TemporalConv) or not isinstance(norm, ChannelNorm):
+        raise AssertionError("what is folded is a convolution and its norm")
     scale, shift = scale_and_shift(norm)
     kernel, stride = conv.kernel_size[0], conv.stride[0]
     out = nn.Conv2d(conv.in_channels, conv.out_channels, (1, kernel), (1, stride), (0, kernel // 2))
@@ -113,10 +118,10 @@ class FoldedBlock(nn.Module):
         self.graph_conv = FoldedGraphConv(block.graph_conv)
         attention = block.attention
         self.attention = FoldedAttention(attention) if isinstance(attention, STCAttention) else attention
-        self.temporal = folded_conv(block.temporal, block.temporal_norm)
+        self.temporal = folded_conv((block.temporal, block.temporal_norm))
         self.has_skip = block.has_skip
         skip = block.skip
-        self.skip = folded_conv(skip[0], skip[1]) if isinstance(skip, nn.Sequential) else skip
+        self.skip = folded_conv(skip) if isinstance(skip, nn.Sequential) else skip
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, V, T) to (N, C', V, T / stride)."""
