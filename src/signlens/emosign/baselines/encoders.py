@@ -1,0 +1,104 @@
+"""Frozen networks of transformers, by folder or by pinned revision; nothing is fetched from here.
+
+Weights are safetensors, code of the repository they come from is never run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from signlens.errors import PartMissing, UsageError, require_extra
+from signlens.files import file_sha256
+
+WEIGHTS = "model.safetensors"
+EXTRA = "depth"  # brings transformers and PyTorch
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A network on this machine.
+
+    Attributes:
+        folder: Where its files are.
+        name: What was asked for.
+        sha256: Of its weights.
+    """
+
+    folder: Path
+    name: str
+    sha256: str
+
+
+def find(reference: str) -> Pinned:
+    """The files of a network.
+
+    Args:
+        reference: A folder, or ``OWNER/NAME@COMMIT`` with the commit's 40 digits, of the Hub's cache.
+
+    Raises:
+        UsageError: It is neither.
+        PartMissing: It is not on this machine, or has no safetensors.
+    """
+    folder = Path(reference)
+    if not folder.is_dir():
+        found = re.fullmatch(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", reference)
+        if not found:
+            raise UsageError(
+                reference,
+                "is neither a folder nor OWNER/NAME@COMMIT with the 40 digits of a commit",
+                "a branch may change, so it does not do",
+            )
+        folder = _cached(found[1], found[2])
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise PartMissing(folder, f"holds no {WEIGHTS}", "other formats can run code when they are read")
+    return Pinned(folder, reference, file_sha256(weights))
+
+
+def _cached(repository: str, commit: str) -> Path:
+    how = f"fetch it once with: hf download {repository} --revision {commit}"
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise require_extra(EXTRA, "huggingface_hub") from None
+    try:
+        return Path(snapshot_download(repository, revision=commit, local_files_only=True))
+    except Exception:  # whatever the hub's cache or the disk brings up
+        raise PartMissing(repository, f"revision {commit} is not on this machine", how) from None
+
+
+def load(kind: str, pinned: Pinned) -> Any:
+    """A model or tokenizer of transformers, frozen.
+
+    Args:
+        kind: Name of its class in transformers.
+        pinned: Its files.
+
+    Raises:
+        PartMissing: transformers is not installed, or the files do not fit the class.
+    """
+    try:
+        import transformers
+        from transformers.utils import logging
+    except ImportError as error:
+        raise require_extra(EXTRA, error.name or "transformers") from None
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    is_model = kind != "AutoTokenizer"
+    if is_model:
+        options |= {"use_safetensors": True}
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        made = getattr(transformers, kind).from_pretrained(str(pinned.folder), **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        first = str(error).strip().split("\n")[0]
+        raise PartMissing(pinned.name, f"cannot be loaded as {kind} ({first})", "give another") from None
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+    return made.eval().requires_grad_(False) if is_model else made
