@@ -22,10 +22,10 @@ def test_the_starter_experiment_has_sl_gcns_four_streams_and_the_hand_shape_netw
         ("[augmentation]", "[augmentation]\nblur = 1", "blur"),
         ("[data]", "[data]\nplace = 1", "place"),
         ('kind = "handshape"', 'kind = "handshape"\nheads = 4', "heads"),
-        ("batch = 16", "", "batch"),
+        ("batch = 32", "", "batch"),
         ("steps = 800", "", "steps"),
         ('draw = "balanced"', 'draw = "often"', "often"),
-        ("learning_rate = 5e-3", 'learning_rate = "fast"', "learning_rate"),
+        ("learning_rate = 3e-3", 'learning_rate = "fast"', "learning_rate"),
         ("[data]", '[data]\npreparation = "none"', "preparation"),
         ("seed = 1", "seed = = 1", "TOML"),
     ],
@@ -50,7 +50,7 @@ def test_the_digest_follows_what_decides_a_networks_training(tmp_path: Path) -> 
     second = load_experiment(path)
     assert first.digest("hand_shape") != second.digest("hand_shape")
     assert first.digest("bone") == second.digest("bone")
-    path.write_text(text.replace("label_smoothing = 0.1", "label_smoothing = 0.2"))
+    path.write_text(text.replace("mixup = 0.2", "mixup = 0.3"))
     assert load_experiment(path).digest("bone") != first.digest("bone")
 
 

@@ -26,7 +26,6 @@ from signlens.training.experiment import (  # noqa: E402
 )
 from signlens.training.loop import infer  # noqa: E402
 from signlens.training.sources import TEST, draw_weights  # noqa: E402
-from signlens.training.starter_results import ALL_NETWORKS, CHOSEN_STREAMS, FIXED_STREAMS  # noqa: E402
 
 WORDS = starter.SHARED_WORDS
 
@@ -171,9 +170,7 @@ def test_the_hand_shape_network_learns_what_tells_the_made_up_signs_apart(data: 
     assert made[0].clips == 50
     assert wlasl["hand_shape"].top1.value > 60, "chance is 10"
     assert wlasl["hand_shape"].top1.low <= wlasl["hand_shape"].top1.value <= wlasl["hand_shape"].top1.high
-    assert {"1-nearest-neighbour", FIXED_STREAMS, CHOSEN_STREAMS, ALL_NETWORKS} <= set(wlasl)
-    assert facts["four_streams_on_validation_right"] >= facts["best_stream_on_validation_right"]
-    assert sum(facts["weights_shipped"].values()) == pytest.approx(1, abs=1e-3)
+    assert {"1-nearest-neighbour", "four streams", "four streams + hand shape"} <= set(wlasl)
     assert 0 <= facts["wlasl_ece"] <= 1
     assert 0 <= facts["unknown_below"] <= 1
     assert "| hand_shape |" in starter_results.markdown(made, facts)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from signlens.errors import UsageError
 from signlens.evaluation.metrics import Interval, bootstrap, top_k_hits
 from signlens.evaluation.reproduce import Reproduction, Row
 from signlens.training import command
 from signlens.training import run as runs
-from signlens.training.experiment import Experiment
-from signlens.training.sources import TEST
-from signlens.training.starter import FOLDS, SHARED_WORDS, StarterSource
+from signlens.training.starter import StarterSource
+from signlens.training.streams import TASKS, score_task
 
 FULL = "full"
 
@@ -39,49 +36,6 @@ _PAPER_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Task:
-    """Clips that are scored together.
-
-    Attributes:
-        name: Name, for people.
-        splits: Splits whose scored clips make it up.
-        glosses: The choice; None is every class that a scored clip has.
-    """
-
-    name: str
-    splits: tuple[str, ...]
-    glosses: tuple[str, ...] | None = None
-
-
-TASKS = (
-    Task("WLASL50-real", tuple(f"wlasl-fold-{k}" for k in range(FOLDS))),
-    Task("Traduttore 1 to 2", ("traduttore-1-to-2",), SHARED_WORDS),
-    Task("Traduttore 2 to 1", ("traduttore-2-to-1",), SHARED_WORDS),
-)
-
-
-def right_of(
-    run: Path, source: StarterSource, experiment: Experiment, task: Task
-) -> dict[str, NDArray[np.bool_]]:
-    """Which clips of a task each network recognises, all networks on the same clips in the same order.
-
-    Raises:
-        PartMissing: A network has not been trained.
-    """
-    found = {}
-    for network in experiment.networks:
-        parts = [runs.load_scores(run, (network, split), TEST) for split in task.splits]
-        labels = source.labels[np.concatenate([rows for rows, _ in parts])]
-        logits = np.concatenate([values for _, values in parts])
-        glosses = np.unique(labels)
-        if task.glosses is not None:
-            glosses = np.array(sorted(source.classes.index(g) for g in task.glosses))
-        chosen = np.isin(labels, glosses)
-        found[network] = top_k_hits(logits[chosen][:, glosses], np.searchsorted(glosses, labels[chosen]), 1)
-    return found
-
-
 def ablations(run: Path, draws: int = 2000, seed: int = 0) -> Reproduction:
     """The table of a run of ``experiments/ablations.toml``: top-1, and what each part is worth, paired.
 
@@ -101,8 +55,9 @@ def ablations(run: Path, draws: int = 2000, seed: int = 0) -> Reproduction:
     rows = []
     clips = {}
     for task in TASKS:
-        right = right_of(run, source, experiment, task)
-        clips[task.name] = len(right[FULL])
+        scored = score_task(run, source, experiment, task)
+        right = {name: top_k_hits(values, scored.labels, 1) for name, values in scored.logits.items()}
+        clips[task.name] = len(scored.labels)
         for name, published in PUBLISHED.items():
             ours = bootstrap(100.0 * right[name], draws=draws, seed=seed)
             rows.append(

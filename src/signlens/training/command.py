@@ -139,19 +139,24 @@ def _is_starter(experiment: Experiment) -> bool:
 
 
 def starter_tables(run: Path) -> tuple[str, dict[str, Any]] | None:
-    """The tables of a run of the starter model, as Markdown and as plain values; None for other runs.
+    """Tables of a run on the starter model's splits, as Markdown and as plain values; None for others.
 
     Raises:
         UsageError: The folder is not a run's.
         PartMissing: A piece has not been trained.
     """
-    from signlens.training import starter_results
+    from signlens.training import starter_results, streams
+    from signlens.training.starter import StarterSource
 
     experiment, data = open_run(run)
-    if not _is_starter(experiment):
-        return None
-    made, facts = starter_results.tables(data, experiment, run)
-    return starter_results.markdown(made, facts), starter_results.as_json(made, facts)
+    if _is_starter(experiment):
+        made, facts = starter_results.tables(data, experiment, run)
+        return starter_results.markdown(made, facts), starter_results.as_json(made, facts)
+    needed = {split for task in streams.TASKS for split in task.splits}
+    if experiment.data.dataset == STARTER_SETS and needed <= set(experiment.data.only):
+        found = streams.stream_tables(run, StarterSource(data, experiment), experiment)
+        return streams.markdown(*found), streams.as_json(*found)
+    return None
 
 
 def export(run: Path, destination: Path) -> dict[str, Any]:

@@ -168,7 +168,8 @@ class Experiment:
         """Hash of all that decides one network's training, to tell finished work from outdated work."""
         parts = dataclasses.asdict(self)
         parts["networks"] = {network: parts["networks"][network]}
-        # Where the data stand and which of their splits are wanted now do not change a piece.
+        # The name, where the data stand and which of their splits are wanted now do not change a piece.
+        del parts["name"]
         for key in ("dataset", "videos", "only"):
             del parts["data"][key]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,7 +1,8 @@
 """The starter model's tables, its calibration, and the folder that ships.
 
-All scores come from the out-of-fold splits of `signlens.training.starter`. The ensemble's weights and
-the temperature are cross-fitted: for the clips of a fold they are chosen on the other folds.
+All scores come from the out-of-fold splits of `signlens.training.starter`. The one ensemble weight
+that is learned (the hand-shape network's, beside SAM-SLR's fixed stream weights) and the temperature
+are cross-fitted: for the clips of a fold they are chosen on the other folds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from signlens.evaluation.metrics import (
 )
 from signlens.files import file_sha256, whole_file
 from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax
-from signlens.fusion.learned_weights import Candidate, choose_weights
 from signlens.skeleton.hand_features import hand_features
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
 from signlens.training import run
@@ -46,8 +46,7 @@ from signlens.training.starter import (
 Logits = dict[str, NDArray[np.float64]]
 
 HAND_SHAPE = "hand_shape"
-FIXED_STREAMS, CHOSEN_STREAMS = "four streams, SAM-SLR's weights", "four streams, chosen weights"
-ALL_NETWORKS = "four streams + hand shape"
+HAND_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0)
 KNOWN_ACCEPTED = 0.9
 """Share of rightly recognised out-of-fold clips that must be answered rather than called unknown."""
 
@@ -85,17 +84,24 @@ def load_logits(out: Path, experiment: Experiment, split: str) -> tuple[NDArray[
     return rows, logits
 
 
+def weights_with(hand_weight: float) -> dict[str, float]:
+    """SAM-SLR's stream weights, scaled to sum to 1, beside a weight of the hand-shape network."""
+    total = sum(SAM_SLR_WEIGHTS.values())
+    return {**{name: w / total for name, w in SAM_SLR_WEIGHTS.items()}, HAND_SHAPE: hand_weight}
+
+
 def _pick(logits: Logits, rows: NDArray[np.bool_], columns: NDArray[np.int64] | None) -> Logits:
     return {name: (v[rows] if columns is None else v[rows][:, columns]) for name, v in logits.items()}
 
 
-def choose(logits: Logits, labels: NDArray[np.int64]) -> Candidate:
-    """The weights that recognise most of these clips: never fewer than the best network alone."""
-    return choose_weights(logits, labels).chosen
+def choose_hand_weight(logits: Logits, labels: NDArray[np.int64]) -> float:
+    """The weight with the lowest negative log-likelihood at its own best temperature."""
 
+    def loss(weight: float) -> float:
+        scores = ensemble(logits, weights_with(weight))
+        return negative_log_likelihood(log_softmax(scores / fit_temperature(scores, labels)), labels)
 
-def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(weight, 4) for name, weight in weights.items() if weight}
+    return min(HAND_WEIGHTS, key=loss)
 
 
 def _rows_of_table(scores: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int64]) -> tuple[Row, ...]:
@@ -180,24 +186,20 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
     narrow = {n: v[:, glosses] for n, v in logits.items()}
 
     full = np.zeros((len(rows), len(corpus.classes)))
-    task, streams = (np.zeros((len(rows), len(glosses))) for _ in range(2))
-    four = {name: narrow[name] for name in SAM_SLR_WEIGHTS}
-    per_fold_weights = []
+    task = np.zeros((len(rows), len(glosses)))
+    hand_weights = []
     for k in range(FOLDS):
         other, here = fold != k, fold == k
-        of_four = choose(_pick(four, other, None), local[other])
-        streams[here] = ensemble(_pick(four, here, None), of_four.weights)
-        weights = choose(_pick(narrow, other, None), local[other]).weights
-        per_fold_weights.append(dict(weights))
-        task[here] = ensemble(_pick(narrow, here, None), weights)
-        scores = ensemble(_pick(logits, other, None), weights)
+        weight = choose_hand_weight(_pick(narrow, other, None), local[other])
+        hand_weights.append(weight)
+        task[here] = ensemble(_pick(narrow, here, None), weights_with(weight))
+        scores = ensemble(_pick(logits, other, None), weights_with(weight))
         full[here] = ensemble(
-            _pick(logits, here, None), weights, fit_temperature(scores, labels[rows][other])
+            _pick(logits, here, None), weights_with(weight), fit_temperature(scores, labels[rows][other])
         )
     systems = dict(narrow)
-    systems[FIXED_STREAMS] = ensemble(narrow, SAM_SLR_WEIGHTS)
-    systems[CHOSEN_STREAMS] = streams
-    systems[ALL_NETWORKS] = task
+    systems["four streams"] = ensemble(narrow, SAM_SLR_WEIGHTS)
+    systems["four streams + hand shape"] = task
     simple = {
         n: np.zeros((len(rows), len(glosses))) for n in ("1-nearest-neighbour", "RBF SVM on hand features")
     }
@@ -223,21 +225,15 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         for k in range(FOLDS)
     }
 
-    chosen_streams = choose_weights(four, local)
-    shipped = dict(choose(narrow, local).weights)
+    shipped_weight = choose_hand_weight(narrow, local)
     facts: dict[str, Any] = {
-        "four_streams_on_validation_right": chosen_streams.chosen.right,
-        "best_stream_on_validation_right": max(
-            c.right for c in chosen_streams.candidates if c.name in SAM_SLR_WEIGHTS
-        ),
-        "four_streams_weights": _rounded(chosen_streams.chosen.weights),
-        "weights_per_fold": [_rounded(w) for w in per_fold_weights],
-        "weights_shipped": _rounded(shipped),
+        "hand_weight_per_fold": hand_weights,
+        "hand_weight_shipped": shipped_weight,
         "wlasl_top1_per_fold": per_fold,
         "wlasl_ece": expected_calibration_error(np.exp(full), labels[rows]),
         "wlasl_nll": negative_log_likelihood(full, labels[rows]),
     }
-    pooled_scores = [ensemble(logits, shipped)]
+    pooled_scores = [ensemble(logits, weights_with(shipped_weight))]
     pooled_labels = [labels[rows]]
     wlasl_temperature = fit_temperature(pooled_scores[0], pooled_labels[0])
 
@@ -254,9 +250,8 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         local = np.array([order[int(c)] for c in labels[rows][keep]])
         narrow = _pick(logits, keep, words)
         systems = dict(narrow)
-        systems[FIXED_STREAMS] = ensemble(narrow, SAM_SLR_WEIGHTS)
-        systems[CHOSEN_STREAMS] = ensemble(narrow, chosen_streams.chosen.weights)
-        systems[ALL_NETWORKS] = ensemble(narrow, shipped)
+        systems["four streams"] = ensemble(narrow, SAM_SLR_WEIGHTS)
+        systems["four streams + hand shape"] = ensemble(narrow, weights_with(shipped_weight))
         split = splits(corpus)[name]
         train = np.array(
             [
@@ -269,7 +264,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
             joints, seen, train, rows[keep], np.array([order[int(labels[i])] for i in train]), len(words)
         )
         made.append(Table(title, int(keep.sum()), len(words), _rows_of_table({**simple, **systems}, local)))
-        scores = ensemble(logits, shipped, wlasl_temperature)
+        scores = ensemble(logits, weights_with(shipped_weight), wlasl_temperature)
         # A word that only the tested recorder signed cannot be known; it is an unknown sign here.
         known = np.isin(labels[rows], labels[split.train])
         word = labels[rows] != corpus.vocabulary
@@ -282,7 +277,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
     facts["temperature"] = wlasl_temperature
 
     facts.update(_retrieval_gain(out, experiment, StarterSource(data, experiment), fold, task, glosses))
-    facts.update(_unknown_signs(out, experiment, corpus, full, shipped, wlasl_temperature))
+    facts.update(_unknown_signs(out, experiment, corpus, full, shipped_weight, wlasl_temperature))
     for name, scores in unseen_scores.items():
         facts[f"{name}_unseen_word_clips"] = len(scores)
         facts[f"{name}_unseen_words_not_answered_as_a_sign"] = float(
@@ -383,7 +378,7 @@ def _unknown_signs(
     experiment: Experiment,
     corpus: Corpus,
     known: NDArray[np.float64],
-    weights: Mapping[str, float],
+    hand_weight: float,
     temperature: float,
 ) -> dict[str, Any]:
     """The threshold below which a clip is called unknown, and what it does to glosses never trained."""
@@ -398,7 +393,7 @@ def _unknown_signs(
         "known_wrong_called_unknown": float((best[~right] < threshold).sum() / max((~right).sum(), 1)),
     }
     _, logits = load_logits(out, experiment, "open-set")
-    scores = ensemble(logits, weights, temperature)
+    scores = ensemble(logits, weights_with(hand_weight), temperature)
     outside = _not_a_sign(scores, corpus, threshold)
     facts["left_out_clips"] = len(outside)
     facts["left_out_not_answered_as_a_sign"] = float(outside.mean())
@@ -467,7 +462,7 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
 
     made, facts = tables(data, experiment, out)
     corpus, _, _ = prepared_clips(data, 24)
-    weights = {n: facts["weights_shipped"].get(n, 0.0) for n in experiment.networks}
+    weights = weights_with(facts["hand_weight_shipped"])
     destination.mkdir(parents=True, exist_ok=True)
     networks, hashes = [], {}
     source = StarterSource(data, experiment)
