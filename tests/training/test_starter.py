@@ -12,10 +12,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 pytest.importorskip("onnx", reason="export needs the [train] extra")
 
-from signlens.errors import InputRejected, PartMissing  # noqa: E402
+from signlens.errors import InputRejected, PartMissing, UsageError  # noqa: E402
 from signlens.models.sign_model import SignModel  # noqa: E402
 from signlens.skeleton.augmentation import Augmentation  # noqa: E402
-from signlens.training import run, starter, starter_results  # noqa: E402
+from signlens.training import ablations, command, run, starter, starter_results, streams  # noqa: E402
 from signlens.training.distributed import ALONE  # noqa: E402
 from signlens.training.experiment import (  # noqa: E402
     STARTER_SETS,
@@ -238,3 +238,60 @@ def test_missing_data_and_missing_pieces_are_named(data: Path, tmp_path: Path) -
         starter.load_corpus(tmp_path)
     with pytest.raises(PartMissing, match="joint on wlasl-fold-0"):
         starter_results.tables(data, experiment(), tmp_path)
+
+
+def test_the_streams_table_is_of_out_of_fold_scores_and_never_below_the_best_stream_on_validation(
+    data: Path, trained: Path
+) -> None:
+    four = dataclasses.replace(
+        experiment(), networks={n: s for n, s in experiment().networks.items() if n != "hand_shape"}
+    )
+    source = starter.StarterSource(data, four)
+    tables, chosen = streams.stream_tables(trained, source, four)
+    assert [t.clips for t in tables] == [50, 48, 48]
+    right = {c.name: c.right for c in chosen.candidates}
+    assert chosen.chosen.right >= max(right[n] for n in four.networks)
+    rows, logits = [], []
+    for k in range(5):
+        found = run.load_scores(trained, ("bone", f"wlasl-fold-{k}"), TEST)
+        rows.append(found[0])
+        logits.append(found[1])
+    labels = source.labels[np.concatenate(rows)]
+    narrow = np.concatenate(logits)[:, np.unique(labels)]
+    expected = 100 * (np.unique(labels)[narrow.argmax(axis=1)] == labels).mean()
+    assert tables[0].rows["bone"][0].value == pytest.approx(expected)
+    assert right["bone"] == round(expected / 2)
+    assert "| bone |" in streams.markdown(tables, chosen)
+
+
+def test_the_table_of_ablations_pairs_every_variant_with_the_full_network(data: Path, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "experiments" / "ablations.toml").read_text()
+    (tmp_path / "experiment.toml").write_text(text)
+    (tmp_path / "run.json").write_text(json.dumps({"data": str(data)}))
+    settings, _ = command.open_run(tmp_path)
+    source = starter.StarterSource(data, settings)
+    rng = np.random.default_rng(0)
+    right: dict[str, list[np.ndarray]] = {name: [] for name in settings.networks}
+    for split_name in settings.data.only:
+        rows = source.splits()[split_name].score[TEST]
+        for number, network in enumerate(settings.networks):
+            hit = rng.random(len(rows)) < 1 - 0.15 * number
+            logits = rng.random((len(rows), len(source.classes)))
+            logits[np.arange(len(rows)), source.labels[rows]] = np.where(hit, 2.0, -1.0)
+            folder = run.piece_folder(tmp_path, (network, split_name))
+            folder.mkdir(parents=True)
+            np.savez(folder / "scores.npz", test_rows=rows, test_logits=logits, test_embedding=logits)
+            if split_name.startswith("wlasl"):
+                right[network].append(hit)
+    made = ablations.ablations(tmp_path)
+    ours = {row.measure: row for row in made.rows}
+    for name, hits in right.items():
+        share = 100 * np.concatenate(hits).mean()
+        assert ours[f"WLASL50-real: {name}"].ours.value == pytest.approx(share)
+        if name != ablations.FULL:
+            full = 100 * np.concatenate(right[ablations.FULL]).mean()
+            assert ours[f"WLASL50-real: {name} less full"].ours.value == pytest.approx(share - full)
+    assert ours["WLASL50-real: no_attention less full"].theirs == pytest.approx(-1.49)
+    with pytest.raises(UsageError, match="no run of the ablations"):
+        (tmp_path / "experiment.toml").write_text(text.replace("[networks.full]", "[networks.whole]"))
+        ablations.ablations(tmp_path)

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 @app.command()
 def reproduce(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="table1, table2; emosign-table2, -table3, -table4.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="table1, table2, table12, table13, fig10, fig11; sam-slr-ablations; "
+            "emosign-table2, -table3, -table4.",
+        ),
     ],
     dataset: Annotated[Path | None, typer.Option("--dataset", help="Dataset folder, for table1.")] = None,
     scores: Annotated[
@@ -47,6 +52,7 @@ def reproduce(
     rule: Annotated[
         str | None, typer.Option("--rule", help="Which EmoSign clips are single expressions.")
     ] = None,
+    run: Annotated[Path | None, typer.Option("--run", help="Folder of a run, for sam-slr-ablations.")] = None,
     by: By = "clip",
     draws: Draws = 2000,
     seed: Seed = 0,
@@ -59,8 +65,9 @@ def reproduce(
         from signlens.evaluation import reproduce as slr_sentiment
         from signlens.evaluation.reproduce import Request
         from signlens.evaluation.systems import Settings
+        from signlens.training import ablations
 
-        recipes = slr_sentiment.RECIPES | orientation.RECIPES | emosign.RECIPES
+        recipes = slr_sentiment.RECIPES | orientation.RECIPES | ablations.RECIPES | emosign.RECIPES
         if name not in recipes:
             raise UsageError(
                 name, "is not a table that can be reproduced", f"there are: {', '.join(recipes)}"
@@ -75,6 +82,7 @@ def reproduce(
             annotations=annotations,
             raters=tuple(raters or ()),
             rule=rule,
+            run=run,
         )
         made = recipes[name](request)
         if as_json:

@@ -47,6 +47,7 @@ class Request:
         annotations: EmoSign's labels.
         raters: What single annotators said, a file each.
         rule: How EmoSign's labels are made of the annotations.
+        run: Folder of a run.
     """
 
     dataset: Path | None = None
@@ -58,6 +59,7 @@ class Request:
     annotations: Path | None = None
     raters: tuple[Path, ...] = ()
     rule: str | None = None
+    run: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from signlens.errors import UsageError
+from signlens.errors import UsageError, require_extra
 from signlens.evaluation.metrics import Interval, bootstrap, top_k_hits
-from signlens.evaluation.reproduce import Reproduction, Row
-from signlens.training import command
-from signlens.training import run as runs
-from signlens.training.starter import StarterSource
-from signlens.training.streams import TASKS, score_task
+from signlens.evaluation.reproduce import Reproduction, Request, Row
 
 FULL = "full"
 
@@ -36,6 +33,17 @@ _PAPER_NAMES = {
 }
 
 
+def _from_request(request: Request) -> Reproduction:
+    if request.run is None:
+        raise UsageError(
+            "sam-slr-ablations", "needs a run of experiments/ablations.toml", "name it with --run"
+        )
+    return ablations(request.run, request.settings.draws, request.settings.seed)
+
+
+RECIPES: dict[str, Callable[[Request], Reproduction]] = {"sam-slr-ablations": _from_request}
+
+
 def ablations(run: Path, draws: int = 2000, seed: int = 0) -> Reproduction:
     """The table of a run of ``experiments/ablations.toml``: top-1, and what each part is worth, paired.
 
@@ -46,16 +54,23 @@ def ablations(run: Path, draws: int = 2000, seed: int = 0) -> Reproduction:
 
     Raises:
         UsageError: The folder is no such run.
-        PartMissing: A network has not been trained.
+        PartMissing: A network has not been trained, or PyTorch is not installed.
     """
+    # Only here: the other tables are printed without PyTorch.
+    try:
+        from signlens.training import command, streams
+        from signlens.training import run as runs
+        from signlens.training.starter import StarterSource
+    except ImportError as error:
+        raise require_extra("train", error.name or "torch") from None
     experiment, data = command.open_run(run)
     source = runs.open_source(data, experiment)
     if not isinstance(source, StarterSource) or not set(PUBLISHED) <= set(experiment.networks):
         raise UsageError(run, "is no run of the ablations", "train experiments/ablations.toml")
     rows = []
     clips = {}
-    for task in TASKS:
-        scored = score_task(run, source, experiment, task)
+    for task in streams.TASKS:
+        scored = streams.score_task(run, source, experiment, task)
         right = {name: top_k_hits(values, scored.labels, 1) for name, values in scored.logits.items()}
         clips[task.name] = len(scored.labels)
         for name, published in PUBLISHED.items():
