@@ -72,7 +72,7 @@ def signing_of(clip: EmoSignClip, seed: int, fps: float = 10.0) -> PoseClip:
 
 
 def save_tokenizer(folder: Path, words: list[str]) -> None:
-    """A tokenizer that knows these words."""
+    """A tokenizer that knows these words; as in CLIP's, the end has the greatest number."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.normalizers import Lowercase
@@ -80,10 +80,11 @@ def save_tokenizer(folder: Path, words: list[str]) -> None:
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
-    names = ["<pad>", "<s>", "</s>", "<unk>", *dict.fromkeys(w.lower() for w in words)]
+    names = ["<pad>", "<s>", "<unk>", *dict.fromkeys(w.lower() for w in words), "</s>"]
     inner = Tokenizer(WordLevel({name: i for i, name in enumerate(names)}, unk_token="<unk>"))
     inner.normalizer, inner.pre_tokenizer = Lowercase(), Whitespace()
-    inner.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    ends = [("<s>", 1), ("</s>", len(names) - 1)]
+    inner.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=ends)
     PreTrainedTokenizerFast(
         tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
     ).save_pretrained(folder)
