@@ -16,6 +16,7 @@ from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip
 from signlens.cli import reproduce  # isort: skip
 from signlens.cli import emosign  # isort: skip
+from signlens.cli import emosign_run  # isort: skip
 from signlens.cli import doctor  # isort: skip
 from signlens.cli import rotate  # isort: skip
 from signlens.cli import signer  # isort: skip
@@ -26,6 +27,7 @@ __all__ = [
     "dataset",
     "doctor",
     "emosign",
+    "emosign_run",
     "evaluate",
     "extract",
     "main",
