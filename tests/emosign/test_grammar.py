@@ -180,15 +180,15 @@ def test_a_model_that_takes_questions_for_surprise_is_found_out(data):
         wrong = rng.random() < 0.1
         return (markers.there[i, 0] if emotion == "surprise_neg" else there) != wrong
 
-    found = grammar.analyse(data, markers, answers(data, says), draws=100)
+    found = grammar.analyse(data, markers, answers(data, says), draws=40)
     assert found["of"] == "predictions"
     taken = found["emotions"]["surprise_neg"]
-    assert taken["p_holm"] <= 10 / 101
-    assert taken["p_permutation"] == pytest.approx(1 / 101)
+    assert taken["p_holm"] <= 10 / 41
+    assert taken["p_permutation"] == pytest.approx(1 / 41)
     assert taken["p_chi2"] < 1e-6
     assert taken["r2"]["added"] > 0.3
     assert taken["markers"]["question"]["marginal_effect"] > 0.5
-    assert taken["markers"]["negation"]["p_permutation"] > 0.05
+    assert abs(taken["markers"]["negation"]["marginal_effect"]) < 0.15
     pairs = taken["matched_pairs"]["question"]
     assert pairs["difference"] > 0.5
     assert pairs["p_value"] < 1e-6
@@ -204,11 +204,11 @@ def test_what_the_label_explains_is_not_blamed_on_the_marker(data):
     joy = np.array([c.emotions["joy"] > 0 for c in data.clips])
     there = (joy != (rng.random(len(joy)) < 0.2))[:, None]
     markers = grammar.Markers(("question",), there, np.ones(len(joy), bool), "made up")
-    of_labels = grammar.analyse(data, markers, draws=50)["emotions"]["joy"]
+    of_labels = grammar.analyse(data, markers, draws=25)["emotions"]["joy"]
     assert of_labels["r2"]["added"] > 0.2
     wrong = rng.random(len(joy)) < 0.1
     said = answers(data, lambda i, e: (data.clips[i].emotions[e] > 0) != (wrong[i] and e == "joy"))
-    of_model = grammar.analyse(data, markers, said, draws=50)["emotions"]["joy"]
+    of_model = grammar.analyse(data, markers, said, draws=25)["emotions"]["joy"]
     assert of_model["r2"]["added"] < 0.05
     assert of_model["p_permutation"] > 0.05
 
