@@ -187,10 +187,10 @@ def _print_run(console: Console, found: Mapping[str, Any]) -> None:
     ran = found.get("ran", [found])
     rows = []
     for one in ran:
-        cells = [c for task, metric in _TASKS for c in _percent(one["scores"].get(task, {}).get(metric))]
+        cells = [_percent(one["scores"].get(task, {}).get(metric)) for task, metric in _TASKS]
         rows.append((one["baseline"], *cells, str(one["refused"])))
-    head = ["", "3 classes", "95 %", "7 classes", "95 %", "emotion", "95 %", "presence", "95 %", "refused"]
-    title = "wAcc (sentiment, emotion) and macro F1 (presence), percent"
+    head = ["", "3 classes", "7 classes", "emotion", "presence", "refused"]
+    title = "wAcc (sentiment, emotion) and macro F1 (presence), percent, with 95 % intervals"
     print_table(console, title, tuple(head), rows)
     pairs = dict(found.get("ablations", {}))
     for one in ran:
@@ -217,10 +217,10 @@ def _print_run(console: Console, found: Mapping[str, Any]) -> None:
     console.print(f"{found.get('predictions') or found['out']}: written", markup=False)
 
 
-def _percent(metric: Mapping[str, Any] | None) -> tuple[str, str]:
+def _percent(metric: Mapping[str, Any] | None) -> str:
     if metric is None or metric["value"] is None:
-        return "-", ""
-    return f"{100 * metric['value']:.2f}", f"{100 * metric['low']:.1f} .. {100 * metric['high']:.1f}"
+        return "-"
+    return f"{100 * metric['value']:.2f} ({100 * metric['low']:.1f} .. {100 * metric['high']:.1f})"
 
 
 def _difference(row: Mapping[str, Any]) -> tuple[str, str]:
