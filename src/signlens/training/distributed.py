@@ -99,10 +99,12 @@ class SharedBatchNorm(nn.Module):
         self.channels_first = isinstance(layer, ChannelNorm)
         self.subsets = layer.subsets if isinstance(layer, ChannelNorm) else 1
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, ...), or (C, ...) where channels come first, to the same shape."""
+    def forward(self, x: Tensor, lacking: Tensor | None = None) -> Tensor:
+        """(N, C, ...), or (C, ...) where channels come first, to the same shape; see `ChannelNorm`."""
         channel = 0 if self.channels_first else 1
         shape = [-1 if axis == channel else 1 for axis in range(x.dim())]
+        if lacking is not None:
+            x = x + by_channel(lacking, self.subsets).view(shape)
         weight, bias = by_channel(self.weight, self.subsets), by_channel(self.bias, self.subsets)
         if self.training:
             axes = [axis for axis in range(x.dim()) if axis != channel]
