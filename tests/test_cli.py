@@ -26,6 +26,7 @@ KEYS = {
     "clip",
     "pose",
     "answer",
+    "orientation",
     "predictions",
     "emotion",
     "similar",
