@@ -35,7 +35,14 @@ from signlens.recognition import (
     Recognition,
     SimilarSign,
 )
-from signlens.retrieval import GALLERY_FILE, Gallery, class_shares, embedding_space, retrieval_terms
+from signlens.retrieval import (
+    GALLERY_FILE,
+    Gallery,
+    class_labels,
+    class_shares,
+    embedding_space,
+    retrieval_terms,
+)
 from signlens.skeleton.orientation import correct
 
 if TYPE_CHECKING:
@@ -336,8 +343,8 @@ class Recognizer:
             return np.zeros(len(self.model.classes))
         shares = class_shares(
             similarities,
-            gallery.glosses,
-            self.model.classes,
+            class_labels(gallery.glosses, self.model.classes),
+            len(self.model.classes),
             fusion.retrieval_neighbours,
             fusion.retrieval_temperature,
         )

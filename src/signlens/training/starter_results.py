@@ -308,7 +308,7 @@ def _retrieval_gain(
     cross-fitted by negative log-likelihood.
     """
     from signlens.fusion.evidence import FusionSettings
-    from signlens.retrieval.scores import class_shares, retrieval_terms
+    from signlens.retrieval.scores import class_labels, class_shares, retrieval_terms
 
     settings = FusionSettings()
     corpus = source.corpus
@@ -331,12 +331,12 @@ def _retrieval_gain(
         )
         here = np.flatnonzero(fold == k)
         local[here] = np.searchsorted(glosses, labels[rows])
-        owners = [corpus.clips[i].gloss for i in known]
+        owners = class_labels([corpus.clips[i].gloss for i in known], names)
         similar = (query @ gallery.T).astype(np.float64)
         nearest[here] = labels[known][similar.argmax(axis=1)] == labels[rows]
         for row, values in zip(here, similar, strict=True):
             shares[row] = class_shares(
-                values, owners, names, settings.retrieval_neighbours, settings.retrieval_temperature
+                values, owners, len(names), settings.retrieval_neighbours, settings.retrieval_temperature
             )
 
     def fused(rows: NDArray[np.bool_], strength: float) -> NDArray[np.float64]:
