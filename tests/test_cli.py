@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import signlens
 from signlens import Recognizer
 from signlens.cli import app
+from signlens.emotion import load_gloss_map
 from signlens.pose import PoseClip, read_pose
 from tiny_model import GLOSSES, write_tiny_model
 
@@ -29,6 +30,7 @@ KEYS = {
     "orientation",
     "predictions",
     "emotion",
+    "emotion_boost",
     "similar",
     "model",
     "timing_ms",
@@ -119,10 +121,36 @@ def test_top_k_and_strengths(tiny_model: Path, pose_file: Path) -> None:
     assert {p["gloss"] for p in everything["predictions"]} == {*GLOSSES, "idle"}
 
 
+def test_the_boost_says_by_which_map_it_counts(tiny_model: Path, pose_file: Path, tmp_path: Path) -> None:
+    plain = json.loads(run("recognize", pose_file, "--json", "--model", tiny_model).stdout)
+    assert plain["emotion_boost"] is None
+    result = run("recognize", pose_file, "--json", "--model", tiny_model, "--emotion-strength", 2)
+    said = json.loads(result.stdout)["emotion_boost"]
+    shipped = load_gloss_map()
+    unknown = [g for g in shipped.emotion_of(include_grammatical=True) if g not in GLOSSES]
+    assert said == {
+        "gloss_map": "slr-sentiment-27",
+        "gloss_map_sha256": shipped.sha256,
+        "strength": 2.0,
+        "top_k": 10,
+        "unknown_glosses": unknown,
+    }
+    assert f"{len(unknown)} glosses of the map slr-sentiment-27" in result.stderr
+    own = tmp_path / "own.toml"
+    own.write_text('name = "own"\n[glosses]\nhappy = ["weather"]\n')
+    options = ("--emotion-strength", 2, "--gloss-map", own)
+    document = json.loads(run("recognize", pose_file, "--json", "--model", tiny_model, *options).stdout)
+    assert document["emotion_boost"]["unknown_glosses"] == ["weather"]
+    assert any("none of the glosses of the map own" in reason for reason in document["reasons"])
+    own.write_text("[glosses]\nangst = ['weather']\n")
+    assert run("recognize", pose_file, "--model", tiny_model, *options).exit_code == 3
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("recognize",),
+        ("recognize", "x.pose", "--gloss-map", "slr-sentiment-27"),
         ("recognize", "x.pose", "--top-k", "0"),
         ("recognize", "x.pose", "--top-k", "many"),
         ("recognize", "x.pose", "--emotion-strength", "-1"),

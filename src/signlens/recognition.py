@@ -166,6 +166,25 @@ class SimilarSign:
 
 
 @dataclass(frozen=True)
+class BoostInfo:
+    """By what the expression counted for glosses.
+
+    Attributes:
+        gloss_map: The map's name.
+        gloss_map_sha256: Hash of its content.
+        strength: Lambda.
+        top_k: Only the best k glosses were touched.
+        unknown_glosses: The map's glosses that the model does not know; nothing is done for them.
+    """
+
+    gloss_map: str
+    gloss_map_sha256: str
+    strength: float
+    top_k: int
+    unknown_glosses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Recognition:
     """Everything SignLens says of one clip.
 
@@ -181,6 +200,7 @@ class Recognition:
         similar: Gallery clips that look alike, best first.
         model: Name, version and hash of the recogniser and its gallery.
         timing_ms: decode, pose, emotion, recognize, retrieve, total.
+        boost: By what the expression counted for glosses; None where it did not count.
         path: The input as the caller named it.
     """
 
@@ -196,6 +216,7 @@ class Recognition:
     similar: tuple[SimilarSign, ...] = ()
     model: dict[str, str] = field(default_factory=dict)
     timing_ms: dict[str, float] = field(default_factory=dict)
+    boost: BoostInfo | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The JSON document of the command line, with plain types only."""
@@ -268,6 +289,15 @@ class Recognition:
                 for p in self.predictions
             ],
             "emotion": emotion,
+            "emotion_boost": None
+            if self.boost is None
+            else {
+                "gloss_map": self.boost.gloss_map,
+                "gloss_map_sha256": self.boost.gloss_map_sha256,
+                "strength": self.boost.strength,
+                "top_k": self.boost.top_k,
+                "unknown_glosses": list(self.boost.unknown_glosses),
+            },
             "similar": [
                 {"clip": s.clip, "gloss": s.gloss, "similarity": round(s.similarity, 4)} for s in self.similar
             ],

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion import LandmarkProvider, boost_terms, load_gloss_map, read_emotion
+from signlens.emotion import GlossMap, LandmarkProvider, boost_terms, load_gloss_map, read_emotion
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.fusion.evidence import FusionSettings, combine
 from signlens.models.sign_model import STARTER, SignModel, SignScores
 from signlens.pose import PoseClip, check_provenance, read_pose
 from signlens.recognition import (
     Answer,
+    BoostInfo,
     ClipInfo,
     EmotionReading,
     Evidence,
@@ -99,8 +100,11 @@ class Recognizer:
         top_k: How many predictions to give, at least 1.
         similar: How many similar signs to give, at least 0.
         correct_orientation: Whether a signer who is turned or tilted is turned to the camera first.
+        gloss_map: Which glosses an expression speaks for: a TOML file or the name of a shipped map; the
+            shipped default when None. Read only where the expression counts.
 
     Raises:
+        InputRejected: The gloss map cannot be read.
         PartMissing: A model is missing or damaged.
         UsageError: An argument out of range.
     """
@@ -114,6 +118,7 @@ class Recognizer:
         top_k: int = 5,
         similar: int = 5,
         correct_orientation: bool = True,
+        gloss_map: str | Path | None = None,
     ) -> None:
         if top_k < 1:
             raise UsageError("top-k", f"{top_k} predictions cannot be given", "give at least 1")
@@ -128,7 +133,8 @@ class Recognizer:
         card = json.loads((self.model.folder / "model.json").read_text(encoding="utf-8"))
         self._language = str(card.get("language", "ASL"))
         self._expression = LandmarkProvider()
-        self._gloss_map = load_gloss_map() if self.fusion.emotion_strength else None
+        self._gloss_map = load_gloss_map(gloss_map) if self.fusion.emotion_strength else None
+        self.boost = self._boost_info(self._gloss_map)
         self.identity = {**self.model.identity, "expression": self._expression.version}
         self.gallery: Gallery | None = None
         path = self.model.folder / GALLERY_FILE
@@ -322,6 +328,18 @@ class Recognizer:
             similar=tuple(similar),
             model=dict(self.identity),
             timing_ms=timing,
+            boost=self.boost,
+        )
+
+    def _boost_info(self, gloss_map: GlossMap | None) -> BoostInfo | None:
+        if gloss_map is None:
+            return None
+        return BoostInfo(
+            gloss_map.name,
+            gloss_map.sha256,
+            self.fusion.emotion_strength,
+            self.fusion.emotion_top_k,
+            gloss_map.unknown(self.model.classes),
         )
 
     def _emotion_terms(self, emotion: EmotionReading | None, skeleton: Array) -> Array:
@@ -401,6 +419,11 @@ class Recognizer:
                 reasons.append("These poses carry no face mesh, so no expression can be read.")
             else:
                 reasons.append("The face is not seen in any frame, so its expression cannot be read.")
+        if self._gloss_map is not None and (self._gloss_map.class_emotions(self.model.classes) < 0).all():
+            reasons.append(
+                f"The model knows none of the glosses of the map {self._gloss_map.name}, so the expression "
+                "counts for none."
+            )
         if self.gallery is None:
             reasons.append("The sign model has no gallery, so no similar signs are given.")
         return tuple(dict.fromkeys(reasons))

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signlens.emotion.boost import GlossMap, boost_terms, load_gloss_map
+from signlens.datasets.labels import read_gloss_list
+from signlens.emotion.boost import (
+    GlossMap,
+    add_log_boost,
+    boost_terms,
+    load_gloss_map,
+    multiply_logits,
+    shipped_maps,
+)
 from signlens.errors import InputRejected, UsageError
 from signlens.recognition import EMOTIONS
 
+SHARED = Path(os.environ.get("SIGNLENS_SHARED", Path(__file__).parents[3] / "shared")) / "data"
+SEED = SHARED / "wlasl-seed-results"
 MAP = load_gloss_map()
 GLOSSES = [g for names in MAP.glosses.values() for g in names] + [f"other {i}" for i in range(13)]
 
@@ -145,3 +158,103 @@ def test_wrong_use_is_refused(change):
     }
     with pytest.raises(UsageError):
         boost_terms(**{**given_, **change})
+
+
+# -- shipped maps -----------------------------------------------------------------------------------
+
+
+def test_the_maps_that_the_papers_tables_rest_on():
+    assert shipped_maps() == ("slr-sentiment-27", "slr-sentiment-29", "slr-sentiment-31")
+    glosses = {}
+    for name in shipped_maps():
+        loaded = load_gloss_map(name)
+        assert loaded.name == name
+        glosses[name] = loaded.emotion_of(include_grammatical=True)
+        assert len(glosses[name]) == int(name[-2:])
+    small, middle, large = (set(glosses[n].items()) for n in shipped_maps())
+    assert middle - small == {("funny", "sad"), ("wonderful", "sad")}
+    assert large - middle == {("wow", "surprise"), ("wrong", "contempt")}
+    assert small < middle < large
+    assert load_gloss_map() == load_gloss_map("slr-sentiment-27")
+    assert len({load_gloss_map(n).sha256 for n in shipped_maps()}) == 3
+
+
+def test_a_name_that_is_no_map_is_refused_with_the_names():
+    with pytest.raises(InputRejected, match="slr-sentiment-29"):
+        load_gloss_map("slr-sentiment-99")
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SEED.is_dir(), reason=f"{SEED} is not there (set SIGNLENS_SHARED)")
+def test_the_map_is_the_papers_file_by_gloss():
+    names = read_gloss_list(SEED.parent / "wlasl-metadata" / "wlasl_class_list.txt")
+    ids = json.loads((SEED / "sign_emotion_assosiation.json").read_text())
+    theirs = {names[i]: EMOTIONS[int(e)] for e, classes in ids.items() for i in classes}
+    assert load_gloss_map().emotion_of(include_grammatical=True) == theirs
+    found = load_gloss_map().class_emotions(names, include_grammatical=True)
+    assert {i: int(e) for i, e in enumerate(found) if e >= 0} == {
+        i: int(e) for e, classes in ids.items() for i in classes
+    }
+    assert load_gloss_map("slr-sentiment-31").unknown(names) == ()
+
+
+# -- many clips -------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000), strength=st.floats(0, 20), k=st.integers(1, 45), grammatical=st.booleans()
+)
+def test_many_clips_are_boosted_as_each_alone(seed, strength, k, grammatical):
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(0, 3, (4, len(GLOSSES)))
+    vectors = generator.dirichlet(np.ones(8), 4)
+    vectors[1] = 0
+    classes = MAP.class_emotions(GLOSSES, grammatical)
+    boosted = add_log_boost(scores, vectors, classes, strength, k)
+    for row in range(4):
+        terms = boost_terms(GLOSSES, vectors[row], MAP, strength, k, scores[row], grammatical)
+        np.testing.assert_allclose(boosted[row] - scores[row], terms, atol=1e-12)
+    assert (boosted[1] == scores[1]).all(), "no face, no change"
+    for n in range(k, len(GLOSSES) + 1):
+        before, after = (np.argsort(-s, axis=1, kind="stable")[:, :n] for s in (scores, boosted))
+        assert (np.sort(before) == np.sort(after)).all(), "top n moved, n at least k"
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), slope=st.floats(0, 3), offset=st.floats(0, 1), k=st.integers(1, 12))
+def test_multiplying_logits_is_the_printed_loop(seed, slope, offset, k):
+    generator = np.random.default_rng(seed)
+    scores, vectors = generator.normal(2, 3, (3, 12)), generator.normal(0.2, 0.5, (3, 8))
+    classes = generator.integers(-1, 8, 12)
+    made = multiply_logits(scores, vectors, classes, slope=slope, offset=offset, top_k=k)
+    for row in range(3):
+        best = sorted(range(12), key=lambda c: -scores[row, c])[:k]
+        for c in range(12):
+            factor = 1.0
+            if c in best and classes[c] >= 0:
+                factor = 1 + slope * vectors[row, classes[c]] + offset
+            assert made[row, c] == pytest.approx(scores[row, c] * factor)
+
+
+def test_multiplying_sinks_a_logit_below_zero_where_the_log_boost_raises_it():
+    scores, vectors, classes = np.array([[-1.0, -1.1]]), np.eye(8)[[1]], np.array([1, -1])
+    assert multiply_logits(scores, vectors, classes)[0].argmax() == 1
+    assert add_log_boost(scores, vectors, classes, 1.0)[0].argmax() == 0
+
+
+@pytest.mark.parametrize(
+    ("vectors", "classes", "strength", "k"),
+    [
+        (np.zeros((2, 7)), np.zeros(3, int), 1.0, 2),
+        (np.zeros((1, 8)), np.zeros(3, int), 1.0, 2),
+        (np.zeros((2, 8)), np.zeros(4, int), 1.0, 2),
+        (np.full((2, 8), 1.5), np.zeros(3, int), 1.0, 2),
+        (np.zeros((2, 8)), np.zeros(3, int), -1.0, 2),
+        (np.zeros((2, 8)), np.zeros(3, int), np.ones(3), 2),
+        (np.zeros((2, 8)), np.zeros(3, int), 1.0, 0),
+    ],
+)
+def test_wrong_use_for_many_is_refused(vectors, classes, strength, k):
+    with pytest.raises(UsageError):
+        add_log_boost(np.zeros((2, 3)), vectors, classes, strength, k)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from signlens.evaluation.command import Comparison, Details, Evaluation
+    from signlens.evaluation.emotion_vectors import EmotionBoost
     from signlens.evaluation.metrics import Interval
 
 By = Annotated[
@@ -24,6 +25,14 @@ By = Annotated[
 ]
 Draws = Annotated[int, typer.Option("--draws", help="Number of bootstrap resamples.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of the resamples, and of random folds.")]
+
+GlossMapName = Annotated[
+    str | None,
+    typer.Option(
+        "--gloss-map",
+        help="Which glosses an expression speaks for: a TOML file, or the name of a shipped map.",
+    ),
+]
 
 _SHOWN = 10  # rows of a table for people; --json has them all
 
@@ -54,6 +63,15 @@ def evaluate(
     common: Annotated[
         bool, typer.Option("--common", help="Compare on the clips that both have, where one has more.")
     ] = False,
+    emotion: Annotated[
+        Path | None,
+        typer.Option(
+            "--emotion",
+            help="What the faces show (.csv: clip, neutral .. contempt; or `recognize --json`), "
+            "for systems with +emotion. Without --compare: the ensemble against itself with +emotion.",
+        ),
+    ] = None,
+    gloss_map: GlossMapName = None,
     by: By = "clip",
     fit_on: Annotated[
         Path | None,
@@ -86,7 +104,12 @@ def evaluate(
             raise UsageError("evaluate", "there is nothing to evaluate", "give RUN, or --scores FILE.npz")
         if common and pair is None:
             raise UsageError("--common", "is for --compare", "leave it out")
-        settings = Settings(by=by, draws=draws, seed=seed, fit_on=fit_on, cross_fit_by=cross_fit, folds=folds)
+        boost = emotion_boost(emotion, gloss_map)
+        if boost is not None and pair is None:
+            assert scores is not None
+            plain = weights or command.ensemble_of(scores)
+            pair = (plain, f"{plain}+emotion")
+        settings = Settings(by, draws, seed, fit_on, cross_fit, folds, boost)
         with progress_bar() as progress:
             if pair is not None:
                 found = command.compare(pair, scores, weights, settings, common=common, progress=progress)
@@ -97,6 +120,23 @@ def evaluate(
             print_json(found.to_json())
         else:
             _print_evaluation(found)
+
+
+def emotion_boost(emotion: Path | None, gloss_map: str | None) -> EmotionBoost | None:
+    """What scores are to be augmented with.
+
+    Raises:
+        InputRejected: A file is not what it should be.
+        UsageError: A map without vectors.
+    """
+    from signlens.emotion.boost import load_gloss_map
+    from signlens.evaluation.emotion_vectors import EmotionBoost, read_emotion_vectors
+
+    if emotion is None:
+        if gloss_map is not None:
+            raise UsageError("--gloss-map", "needs to know what the faces show", "give --emotion FILE")
+        return None
+    return EmotionBoost(read_emotion_vectors(emotion), load_gloss_map(gloss_map))
 
 
 def _print_starter_tables(run: Path, as_json: bool) -> bool:
@@ -239,6 +279,16 @@ def _weights(
     weights: Mapping[str, float] | None, temperature: float | None, learned: Mapping[str, Any]
 ) -> str:
     """The weighting behind a system, for people."""
+    if "emotion" in learned:
+        said = learned["emotion"]
+        strengths = [c["strength"] for c in said.get("choices", [])]
+        how = "raw logits multiplied as printed"
+        if strengths:
+            how = f"strength {min(strengths):g} to {max(strengths):g} over the folds"
+        elif "strength" in said:
+            how = f"strength {said['strength']:g}"
+        plain = _weights(weights, temperature, said["without"])
+        return f"{plain}; emotion by the map {said['gloss_map']}, {how}"
 
     def one(values: Mapping[str, float]) -> str:
         return ", ".join(f"{name} {weight:.3g}" for name, weight in values.items())

@@ -59,6 +59,14 @@ def recognize(
     emotion_strength: Annotated[
         float, typer.Option("--emotion-strength", help="How much the expression counts for glosses (0: not).")
     ] = 0.0,
+    gloss_map: Annotated[
+        str | None,
+        typer.Option(
+            "--gloss-map",
+            help="Which glosses an expression speaks for: a TOML file, or the name of a shipped map. For "
+            "--emotion-strength.",
+        ),
+    ] = None,
     retrieval_strength: Annotated[
         float, typer.Option("--retrieval-strength", help="How much similar signs count for glosses (0: not).")
     ] = 0.0,
@@ -74,6 +82,10 @@ def recognize(
 
         destinations = _report_files(clips, report)
         limits = asked_limits(max_seconds, max_pixels, max_frames)
+        if gloss_map is not None and not emotion_strength:
+            raise UsageError(
+                "--gloss-map", "is for --emotion-strength, which is 0", "give a strength above 0"
+            )
         fusion = FusionSettings(emotion_strength=emotion_strength, retrieval_strength=retrieval_strength)
         with Recognizer(
             model,
@@ -82,7 +94,14 @@ def recognize(
             top_k=top_k,
             similar=similar,
             correct_orientation=not as_filmed,
+            gloss_map=gloss_map,
         ) as recognizer:
+            if recognizer.boost is not None and recognizer.boost.unknown_glosses:
+                unknown = recognizer.boost.unknown_glosses
+                say(
+                    f"{len(unknown)} glosses of the map {recognizer.boost.gloss_map} are not among the "
+                    f"model's, so nothing is done for them: {', '.join(unknown)}"
+                )
             code = _recognize_all(recognizer, clips, destinations, as_json=as_json, pictures=not no_video)
         raise typer.Exit(code)
 

@@ -3,7 +3,8 @@
 In probability space: a gloss of emotion E has its probability multiplied by 1 + strength v_E, that is
 ``log(1 + strength v_E)`` added to its log-probability, and only among the top-k candidates (the
 SLR-sentiment paper, section 3.2, multiplies raw logits instead, whose sign and scale mean nothing).
-A boost only raises and only within the top k, so the set of the top k never changes.
+A boost only raises and only within the top k, so the set of the top k never changes. `boost_terms` is
+for one clip, `add_log_boost` for many; `multiply_logits` is what the paper printed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.recognition import EMOTIONS
 
-SHIPPED_MAP = Path(__file__).parent / "gloss_map.toml"
+MAPS = Path(__file__).parent / "gloss_maps"
+SHIPPED_MAP = "slr-sentiment-27"
 
 
 @dataclass(frozen=True)
@@ -63,25 +65,53 @@ class GlossMap:
         known = {_folded(gloss) for gloss in vocabulary}
         return tuple(g for names in self.glosses.values() for g in names if _folded(g) not in known)
 
+    def class_emotions(
+        self, vocabulary: Sequence[str], include_grammatical: bool = False
+    ) -> NDArray[np.int64]:
+        """The map with its glosses turned into classes.
 
-def load_gloss_map(path: str | Path | None = None) -> GlossMap:
+        Args:
+            vocabulary: C glosses, one per class; case does not matter.
+            include_grammatical: Also the glosses whose face is grammar ("not").
+
+        Returns:
+            (C,) the place in `EMOTIONS` of the emotion that speaks for each class, -1 for none.
+        """
+        emotion = {_folded(g): EMOTIONS.index(e) for g, e in self.emotion_of(include_grammatical).items()}
+        return np.array([emotion.get(_folded(gloss), -1) for gloss in vocabulary], dtype=np.int64)
+
+
+def shipped_maps() -> tuple[str, ...]:
+    """The names of the maps that come with the package."""
+    return tuple(sorted(path.stem for path in MAPS.glob("*.toml")))
+
+
+def load_gloss_map(which: str | Path | None = None) -> GlossMap:
     """Read a gloss map.
 
     Args:
-        path: A TOML file with ``name``, a table ``[glosses]`` (emotion = list of glosses) and,
-            if need be, ``[grammatical]``; None for the shipped map of 27 glosses.
+        which: The name of a shipped map (`shipped_maps`), or a TOML file with ``name``, a table
+            ``[glosses]`` (emotion = list of glosses) and, if need be, ``[grammatical]``; None for the
+            shipped map of 27 glosses. The two larger maps are for reproduction: tables of the
+            SLR-sentiment paper rest on them, wrong entries included.
 
     Raises:
         InputRejected: Not readable, an unknown key or emotion, a gloss under two emotions.
         PartMissing: The shipped map is gone.
     """
-    source = SHIPPED_MAP if path is None else Path(path)
+    named = SHIPPED_MAP if which is None else which
+    shipped = isinstance(named, str) and (named in shipped_maps() or which is None)
+    source = MAPS / f"{named}.toml" if shipped else Path(named)
     try:
         table = tomllib.loads(source.read_text(encoding="utf-8"))
     except OSError as error:
-        if path is None:
+        if shipped:
             raise PartMissing(source, "the shipped gloss map cannot be read", "reinstall signlens") from error
-        raise InputRejected(source, "the gloss map cannot be read", "check the path") from error
+        raise InputRejected(
+            source,
+            "the gloss map cannot be read",
+            f"give a TOML file, or one of {', '.join(shipped_maps())}",
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputRejected(source, f"not a TOML file ({error})", "correct it") from error
     unknown = sorted(set(table) - {"name", "glosses", "grammatical"})
@@ -148,6 +178,125 @@ def boost_terms(
         if name is not None:
             terms[index] = np.log1p(strength * value[name])
     return terms
+
+
+# -- many clips at once -----------------------------------------------------------------------------
+
+
+def top_classes(scores: NDArray[np.floating], top_k: int | None) -> NDArray[np.int64]:
+    """(N, k) the best classes of each clip, best first; ties go to the earlier class.
+
+    Args:
+        scores: (N, C), larger is better.
+        top_k: How many; None or more than C for all.
+
+    Raises:
+        UsageError: Less than 1.
+    """
+    if top_k is not None and top_k < 1:
+        raise UsageError("top_k", f"{top_k} is too small", "give at least 1")
+    return np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+
+
+def class_values(
+    scores: NDArray[np.floating],
+    vectors: NDArray[np.floating],
+    class_emotions: NDArray[np.int64],
+    top_k: int | None,
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which scores an augmentation touches, and how strongly the face speaks for each.
+
+    Args:
+        scores: (N, C), larger is better.
+        vectors: (N, 8) in the order of `EMOTIONS`; zeros where no face was seen.
+        class_emotions: (C,) see `GlossMap.class_emotions`.
+        top_k: Only the best k of each clip; None for all.
+
+    Returns:
+        (N, C) touched, and (N, C) the emotion's value v_E there, 0 elsewhere.
+
+    Raises:
+        UsageError: Shapes that do not fit.
+    """
+    if scores.ndim != 2 or vectors.shape != (len(scores), len(EMOTIONS)):
+        raise UsageError(
+            "vectors", f"shape {vectors.shape} for scores of {scores.shape}", "give eight values a clip"
+        )
+    if class_emotions.shape != scores.shape[1:]:
+        raise UsageError(
+            "class_emotions",
+            f"shape {class_emotions.shape} for {scores.shape[1]} classes",
+            "give one a class",
+        )
+    touched = np.zeros(scores.shape, dtype=bool)
+    best = top_classes(scores, top_k)
+    np.put_along_axis(touched, best, class_emotions[best] >= 0, axis=1)
+    values = np.where(touched, vectors[:, class_emotions], 0.0)
+    return touched, values
+
+
+def add_log_boost(
+    scores: NDArray[np.floating],
+    vectors: NDArray[np.floating],
+    class_emotions: NDArray[np.int64],
+    strength: float | NDArray[np.floating],
+    top_k: int | None = 10,
+) -> NDArray[np.float64]:
+    """Scores after the boost in probability space: p multiplied by 1 + strength v, whatever their scale.
+
+    Args:
+        scores: (N, C) whose softmax is the probabilities.
+        vectors: (N, 8) probabilities in the order of `EMOTIONS`; zeros where no face was seen.
+        class_emotions: (C,) see `GlossMap.class_emotions`.
+        strength: Lambda, at least 0; or (N,) one a clip.
+        top_k: Only the best k of each clip; None for all.
+
+    Returns:
+        (N, C); no score is lower than before, and the set of the best k of a clip is the same.
+
+    Raises:
+        UsageError: Shapes that do not fit, vectors that are no probabilities, a strength below 0.
+    """
+    given = np.asarray(strength, dtype=np.float64)
+    if not (np.isfinite(given) & (given >= 0)).all() or given.shape not in ((), (len(scores),)):
+        raise UsageError("strength", "is no strength", "give 0 or more, once or for each clip")
+    if not ((vectors >= 0) & (vectors <= 1 + 1e-6)).all():
+        raise UsageError(
+            "vectors",
+            "some are not in 0..1, so they are no probabilities",
+            "give means of probabilities; what is not can only be multiplied in as printed",
+        )
+    _, values = class_values(scores, vectors, class_emotions, top_k)
+    return np.asarray(scores + np.log1p(given.reshape(-1, 1) * values))
+
+
+def multiply_logits(
+    scores: NDArray[np.floating],
+    vectors: NDArray[np.floating],
+    class_emotions: NDArray[np.int64],
+    *,
+    slope: float = 1.0,
+    offset: float = 0.0,
+    top_k: int | None = 10,
+) -> NDArray[np.float64]:
+    """The augmentation as printed, for reproduction: raw logits times 1 + slope v + offset.
+
+    The SLR-sentiment paper, section 3.2, equation 2 (slope 1, offset 0). It depends on the logits' scale,
+    and a gloss whose logit is below 0 sinks where its emotion shows: use `add_log_boost`.
+
+    Args:
+        scores: (N, C) raw logits.
+        vectors: (N, 8) any numbers: the paper's are not probabilities.
+        class_emotions: (C,) see `GlossMap.class_emotions`.
+        slope: Of the factor.
+        offset: Of the factor.
+        top_k: Only the best k of each clip; None for all.
+
+    Raises:
+        UsageError: Shapes that do not fit.
+    """
+    touched, values = class_values(scores, vectors, class_emotions, top_k)
+    return np.where(touched, scores * (1 + slope * values + offset), scores).astype(np.float64)
 
 
 def _emotion_vector(

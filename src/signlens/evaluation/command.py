@@ -143,9 +143,9 @@ def evaluate(
             + ",".join(f"{name}=1" for name in list(scores.streams)[:2])
             + ". Classes, confusions and signers are shown for one system, so name one."
         )
-    notes += _about_classes(scores) + _about_learning(answers)
+    notes += _about_classes(scores) + _about_learning(answers) + _about_emotion(scores, settings)
     return Evaluation(
-        data=describe(scores),
+        data={**describe(scores), **_emotion(scores, settings)},
         intervals=describe_intervals(settings),
         systems=systems,
         details=None if main is None else _details(main, found[main], scores),
@@ -218,7 +218,7 @@ def compare(
         notes.append("McNemar's test takes clips for independent; the intervals here do not.")
     if left_out:
         notes.append(f"{left_out} clips that only one of the two has were left out.")
-    data = describe(holder)
+    data = {**describe(holder), **_emotion(holder, settings)}
     if sets[0] is not sets[1]:
         data = {**data, "file": [s.source for s in sets], "streams": [list(s.streams) for s in sets]}
     return Evaluation(
@@ -233,8 +233,26 @@ def compare(
             differences=differences,
             per_signer=_paired_signers(holder, first_found, second_found),
         ),
-        notes=tuple(notes + _about_classes(holder) + _about_learning(answers)),
+        notes=tuple(
+            notes + _about_classes(holder) + _about_learning(answers) + _about_emotion(holder, settings)
+        ),
     )
+
+
+def ensemble_of(path: Path) -> str:
+    """What stands for a whole scores file, in the words of `signlens.evaluation.systems`.
+
+    Raises:
+        InputRejected: The file is not a whole scores file.
+        UsageError: It has several streams, and not SAM-SLR's four.
+    """
+    scores = read_scores(path)
+    words = default_weighting(scores)
+    if words is None:
+        raise UsageError(
+            path, f"has the streams {', '.join(scores.streams)}", "say how to join them: --weights"
+        )
+    return words
 
 
 def _file_and_words(asked: str, path: Path | None) -> tuple[Path, str | None]:
@@ -370,6 +388,15 @@ def _about_learning(answers: Mapping[str, Answer]) -> list[str]:
                 "from it, but other clips of this set were; to learn from another set, see --fit-on."
             )
     return notes
+
+
+def _emotion(scores: ScoreSet, settings: Settings) -> dict[str, Any]:
+    """The emotion vectors and the map, with their hashes, where any are used."""
+    return {} if settings.emotion is None else {"emotion": settings.emotion.facts(scores)}
+
+
+def _about_emotion(scores: ScoreSet, settings: Settings) -> list[str]:
+    return [] if settings.emotion is None else settings.emotion.notes(scores)
 
 
 # -- details ----------------------------------------------------------------------------------------

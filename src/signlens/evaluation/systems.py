@@ -2,14 +2,16 @@
 
 The name of a stream; ``joint=1,bone=0.9`` (fixed weights of raw logits); ``sam-slr`` (its published weights);
 ``learned`` (on validation, or cross-fitted); ``chosen`` (the best of these, likewise). ``+temperature``
-behind it calibrates it by one temperature, learned likewise.
+behind it calibrates it by one temperature, learned likewise. ``+emotion`` behind that boosts the glosses
+that the face speaks for, by a strength learned likewise; ``+emotion=2`` by this strength;
+``+emotion-as-printed`` multiplies the raw logits as the SLR-sentiment paper does.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.boost import add_log_boost, multiply_logits
 from signlens.errors import UsageError
 from signlens.evaluation.comparison import fits
+from signlens.evaluation.emotion_vectors import EmotionBoost
 from signlens.evaluation.scores import ScoreSet, read_scores
+from signlens.fusion.emotion_strength import choose_strength
 from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
 from signlens.fusion.learned_weights import (
     LearnedWeights,
@@ -31,6 +36,7 @@ from signlens.fusion.learned_weights import (
 )
 
 SAM_SLR, LEARNED, CHOSEN, TEMPERATURE = "sam-slr", "learned", "chosen", "+temperature"
+EMOTION, AS_PRINTED = "+emotion", "-as-printed"
 MAX_DRAWS = 100_000
 
 
@@ -46,6 +52,7 @@ class Settings:
         cross_fit_by: What folds are made of when cross-fitting: ``fold`` (the file's), ``signer``, ``clip``;
             None takes the first of these that the file has.
         folds: How many folds of signers or clips.
+        emotion: What ``+emotion`` augments scores with; None where nothing is said of faces.
 
     Raises:
         UsageError: A value out of range, or two ways to learn at once.
@@ -57,6 +64,7 @@ class Settings:
     fit_on: Path | None = None
     cross_fit_by: str | None = None
     folds: int = 5
+    emotion: EmotionBoost | None = None
 
     def __post_init__(self) -> None:
         if self.by not in ("clip", "signer"):
@@ -120,9 +128,10 @@ class Answer:
 class Teacher:
     """What weights and temperatures are learned on: a validation file, or folds of the clips themselves."""
 
-    def __init__(self, scores: ScoreSet, settings: Settings) -> None:
+    def __init__(self, scores: ScoreSet, settings: Settings, validation: ScoreSet | None = None) -> None:
         self.scores = scores
         self.settings = settings
+        self._given = validation
 
     @cached_property
     def validation(self) -> ScoreSet | None:
@@ -132,6 +141,8 @@ class Teacher:
             InputRejected: The file is no scores file.
             UsageError: It does not fit.
         """
+        if self._given is not None:
+            return self._given
         fit_on = self.settings.fit_on
         return None if fit_on is None else fits(read_scores(fit_on), self.scores)
 
@@ -172,6 +183,9 @@ def answer(what: str, teacher: Teacher) -> Answer:
     scores = teacher.scores
     if what in scores.streams:
         return _fixed(scores, {what: 1.0})
+    plain, plus, how = what.rpartition(EMOTION)
+    if plus and (how in ("", AS_PRINTED) or how.startswith("=")):
+        return _with_emotion(plain, how, teacher)
     if what.endswith(TEMPERATURE):
         return _calibrated(what.removesuffix(TEMPERATURE), teacher)
     if what == LEARNED:
@@ -185,7 +199,8 @@ def answer(what: str, teacher: Teacher) -> Answer:
     raise UsageError(
         what,
         f"is neither a stream of {scores.source} nor a weighting",
-        f"give one of {', '.join(scores.streams)}; or name=weight,...; or {SAM_SLR}, {LEARNED}, {CHOSEN}",
+        f"give one of {', '.join(scores.streams)}; or name=weight,...; or {SAM_SLR}, {LEARNED}, {CHOSEN}; "
+        f"{TEMPERATURE} or {EMOTION} behind it",
     )
 
 
@@ -249,6 +264,63 @@ def _calibrated(what: str, teacher: Teacher) -> Answer:
         return Answer(log_softmax(base.scores / temperature), base.weights, temperature, teacher.fitted_on())
     folds, facts = teacher.folds()
     return Answer(cross_fit_temperature(base.scores, teacher.scores.labels, folds), base.weights, None, facts)
+
+
+def _with_emotion(plain: str, how: str, teacher: Teacher) -> Answer:
+    """A system with its scores augmented by what the faces show.
+
+    The strength for a clip is learned on none of the clips that the plain system is asked about together
+    with it: on the validation file, or on the other folds, where the plain system is learned anew.
+    """
+    scores, boost = teacher.scores, teacher.settings.emotion
+    if boost is None:
+        raise UsageError(f"{plain}{EMOTION}{how}", "needs to know what the faces show", "give --emotion FILE")
+    if how == AS_PRINTED:
+        boost = replace(boost, include_grammatical=True)
+    classes = boost.class_emotions(scores)
+    vectors = boost.vectors.of(scores.clips)
+    base = answer(plain, teacher)
+    facts: dict[str, Any] = {**boost.facts(scores), "without": base.learned}
+    if how == AS_PRINTED:
+        made = multiply_logits(base.scores, vectors, classes, top_k=boost.top_k)
+        return Answer(made, base.weights, base.temperature, {"emotion": facts})
+    if how.startswith("="):
+        strength = _strength(plain, how)
+        made = add_log_boost(base.scores, vectors, classes, strength, boost.top_k)
+        return Answer(made, base.weights, base.temperature, {"emotion": {**facts, "strength": strength}})
+
+    def learned_on(others: ScoreSet) -> tuple[float, dict[str, Any]]:
+        taught = answer(plain, Teacher(others, teacher.settings, validation=others)).scores
+        choice = choose_strength(
+            taught, others.labels, boost.vectors.of(others.clips), classes, top_k=boost.top_k
+        )
+        return choice.strength, choice.to_json()
+
+    if teacher.validation is not None:
+        strength, said = learned_on(teacher.validation)
+        made = add_log_boost(base.scores, vectors, classes, strength, boost.top_k)
+        facts = {**teacher.fitted_on(), "emotion": {**facts, "strength": strength, "choice": said}}
+        return Answer(made, base.weights, base.temperature, facts)
+    folds, of_folds = teacher.folds()
+    strengths, choices = np.zeros(len(scores)), []
+    for number in np.unique(folds):
+        here = folds == number
+        strengths[here], said = learned_on(scores.take(~here))
+        choices.append(said)
+    made = add_log_boost(base.scores, vectors, classes, strengths, boost.top_k)
+    return Answer(
+        made, base.weights, base.temperature, {**of_folds, "emotion": {**facts, "choices": choices}}
+    )
+
+
+def _strength(plain: str, how: str) -> float:
+    try:
+        strength = float(how.removeprefix("="))
+    except ValueError:
+        strength = math.nan
+    if not math.isfinite(strength) or strength < 0:
+        raise UsageError(f"{plain}{EMOTION}{how}", "this is no strength", "write +emotion=1, with 0 or more")
+    return strength
 
 
 def default_weighting(scores: ScoreSet) -> str | None:
