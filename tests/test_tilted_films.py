@@ -18,7 +18,7 @@ FILMS = default_data() / "wlasl-videos"
 
 def tilt(film: Path, degrees: float, target: Path) -> Path:
     """Turn every picture clockwise; what comes into view is black."""
-    with av.open(str(film)) as source, av.open(str(target), "w") as made:
+    with av.open(str(film), metadata_errors="replace") as source, av.open(str(target), "w") as made:
         video = source.streams.video[0]
         out = made.add_stream("libx264", rate=video.average_rate or Fraction(25), options={"crf": "16"})
         out.width, out.height = video.width // 2 * 2, video.height // 2 * 2

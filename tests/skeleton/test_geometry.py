@@ -168,6 +168,35 @@ def test_missing_points_stay_missing_and_the_clip_given_stays_as_it_is() -> None
     assert made.dtype == np.float32
 
 
+@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(-2, 2), SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_a_slant_is_added_between_levelling_and_turning(
+    roll: float, yaw: float, slant: float, seed: int
+) -> None:
+    clip = straight(27, frames=3, seed=seed)
+    centre = shoulder_frame(clip).centre
+    angles = [np.full(3, a) for a in (roll, yaw, slant)]
+    made = turn(clip, centre, angles[0], angles[1], slant=angles[2])
+    upright = Rotation.from_euler("z", -roll).as_matrix()
+    sheared = np.array([[1, 0, 0], [0, 1, 0], [slant, 0, 1]])
+    matrix = Rotation.from_euler("y", yaw).as_matrix() @ sheared @ upright
+    expected = (clip[..., :3] - centre[:, None]) @ matrix.T + centre[:, None]
+    np.testing.assert_allclose(made[..., :3], expected, atol=0.02)
+
+
+@pytest.mark.parametrize("joints", [None, SHOULDERS[27]])
+def test_writing_into_the_points_themselves_gives_the_same(joints: tuple[int, int] | None) -> None:
+    clip = seen_by_camera(straight(27), 25, 40)
+    clip[1, SHOULDERS[27][0]] = [np.nan, np.nan, np.nan, 0]
+    frame = shoulder_frame(clip)
+    made = turn(clip, frame.centre, frame.roll, frame.yaw, joints)
+    elsewhere = np.zeros_like(clip)
+    assert turn(clip, frame.centre, frame.roll, frame.yaw, joints, out=elsewhere) is elsewhere
+    np.testing.assert_array_equal(elsewhere, made)
+    assert turn(clip, frame.centre, frame.roll, frame.yaw, joints, out=clip) is clip
+    np.testing.assert_array_equal(clip, made)
+
+
 def test_shoulders_only_moves_nothing_else() -> None:
     clip = seen_by_camera(straight(27), 25, 40)
     frame = shoulder_frame(clip)

@@ -86,6 +86,23 @@ def test_confidence_is_untouched_and_frames_without_shoulders_are_left_and_count
     assert moved[5]
 
 
+@pytest.mark.parametrize("origin", [0, FACE.start + 30, 91, 112])
+def test_a_part_whose_own_origin_is_not_seen_is_turned_with_the_rest(origin: int) -> None:
+    clip = pose_clip(as_seen(standing(), 40, 12))
+    whole, _ = correct(clip)
+    keypoints = clip.keypoints.copy()
+    keypoints[3, origin] = [np.nan, np.nan, np.nan, 0]
+    corrected, correction = correct(dataclasses.replace(clip, keypoints=keypoints))
+    assert correction.applied_yaw == pytest.approx(40, abs=4)
+    seen = keypoints[..., 3] > 0
+    assert np.isfinite(corrected.keypoints[seen]).all()
+    others = np.delete(np.arange(133), origin)
+    # Points that hang on it have no depth of their own, and turn as if they lay in the shoulders' plane.
+    far = np.abs(corrected.keypoints - whole.keypoints)[:, others, :2]
+    np.testing.assert_allclose(np.delete(far, 3, axis=0), 0, atol=1)
+    assert far[3, 5:17].max() < 1
+
+
 def test_levelling_alone_keeps_the_turn() -> None:
     clip = pose_clip(as_seen(standing(), 40, 15))
     corrected, correction = correct(clip, CorrectionSettings(space="2D"))

@@ -144,10 +144,18 @@ def rotation(roll: Angles, yaw: Angles) -> Angles:
     Returns:
         (..., 3, 3).
     """
+    return _rotation(np.asarray(roll), np.asarray(yaw), np.zeros(np.shape(roll)))
+
+
+def _rotation(roll: Angles, yaw: Angles, slant: Angles) -> Angles:
+    """R_y(beta) S R_z(-alpha), multiplied out, where S adds `slant` times x to z."""
     ca, sa, cb, sb = np.cos(roll), np.sin(roll), np.cos(yaw), np.sin(yaw)
-    zero = np.zeros_like(ca)
-    rows = [[cb * ca, cb * sa, sb], [-sa, ca, zero], [-sb * ca, -sb * sa, cb]]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    across, away = cb + sb * slant, cb * slant - sb
+    made = np.zeros((*ca.shape, 3, 3))
+    made[..., 0, 0], made[..., 0, 1], made[..., 0, 2] = across * ca, across * sa, sb
+    made[..., 1, 0], made[..., 1, 1] = -sa, ca
+    made[..., 2, 0], made[..., 2, 1], made[..., 2, 2] = away * ca, away * sa, cb
+    return made
 
 
 def turn(
@@ -157,6 +165,7 @@ def turn(
     yaw: Angles,
     joints: tuple[int, ...] | None = None,
     slant: Angles | None = None,
+    out: Array | None = None,
 ) -> Array:
     """Rotate every frame about its own centre, equations (4), (5) and (7).
 
@@ -171,29 +180,32 @@ def turn(
         joints: Which points move; all when None (the paper also tried the shoulders alone).
         slant: (T,) added to the slope of depth over x after levelling and before the turn, for a depth
             that is known up to a slant; none when None.
+        out: Where to write, which may be `points` itself; a new array when None.
 
     Returns:
-        New points of the same type. Confidence is as it was; so is, whole, a frame whose centre or angle
+        Points of the same type. Confidence is as it was; so is, whole, a frame whose centre or angle
         is NaN.
     """
     known = np.isfinite(centre).all(axis=1) & np.isfinite(roll) & np.isfinite(yaw)
-    matrix = rotation(np.where(known, roll, 0.0), np.where(known, yaw, 0.0))
-    if slant is not None:
-        upright = rotation(np.where(known, roll, 0.0), np.zeros(len(points)))
-        upright[:, 2] += np.where(known, slant, 0.0)[:, None] * upright[:, 0]
-        matrix = rotation(np.zeros(len(points)), np.where(known, yaw, 0.0)) @ upright
-    matrix = np.where(known[:, None, None], matrix, np.eye(3)).astype(points.dtype)
+    left_alone = points[~known]
+    angles = (roll, yaw, np.zeros(len(points)) if slant is None else slant)
+    matrix = _rotation(*(np.where(known, angle, 0.0) for angle in angles)).astype(points.dtype)
     origin = np.where(known[:, None], centre, 0.0).astype(points.dtype)
-    # Coordinate by coordinate: many small matrix products are slower.
-    x, y, z = (points[..., i] - origin[:, i : i + 1] for i in range(3))
     moving = slice(None) if joints is None else list(joints)
-    out = points.copy()
+    # Coordinate by coordinate: many small matrix products are slower.
+    x, y, z = (points[:, moving, i] - origin[:, i : i + 1] for i in range(3))
+    made = points.copy() if out is None else out
+    if made is not points and out is not None:
+        made[...] = points
     for i in range(3):
         row = matrix[:, i, :, None]
-        moved = row[:, 0] * x + row[:, 1] * y + row[:, 2] * z + origin[:, i : i + 1]
-        out[:, moving, i] = moved[:, moving]
-    out[~known] = points[~known]
-    return out
+        moved = row[:, 0] * x
+        moved += row[:, 1] * y
+        moved += row[:, 2] * z
+        moved += origin[:, i : i + 1]
+        made[:, moving, i] = moved
+    made[~known] = left_alone
+    return made
 
 
 def level(points: Array, roll: Angles | None = None, shoulders: tuple[int, int] | None = None) -> Array:

@@ -194,7 +194,7 @@ def correct(
         # What is believed, which bins and fixed angles round.
         exact = settings.policy in (PER_FRAME, "smoothed", "clip")
         slant = _slant(frame, settle(settings.policy if exact else "clip", measured_yaw, weights), yaw)
-    turned = turn(keypoints, frame.centre, roll, yaw, joints, slant)
+    turned = turn(keypoints, frame.centre, roll, yaw, joints, slant, out=keypoints)
     if settings.space == "3D" and settings.joints == "all":
         turned[..., 2] = extractors_own_z(turned[..., 2], clip.provenance.extractor)
     else:

@@ -55,7 +55,7 @@ def landmark_depth(clip: PoseClip) -> Depth:
     scale = SCALES.get(clip.provenance.extractor, Scales())
     seen = clip.keypoints[..., 3] > 0
     raw = np.where(seen, clip.keypoints[..., 2], np.float32("nan"))
-    if not np.nanmax(np.abs(raw), initial=0.0) > 0:
+    if not (np.abs(raw) > 0).any():
         reason = f"The poses of {clip.provenance.extractor} carry no depth."
         return in_shoulder_widths(clip, "landmark", np.full(raw.shape, np.nan), (reason,))
     z = np.full_like(raw, np.nan)
@@ -86,10 +86,20 @@ def extractors_own_z(z: NDArray[np.floating], extractor: str) -> NDArray[np.floa
     """
     scale = SCALES.get(extractor, Scales())
     raw = z * scale.body
-    nose = z[:, :1]
-    raw[:, :1] = nose * scale.nose
-    raw[:, 1:5] = raw[:, :1] + (z[:, 1:5] - nose) * scale.head
-    raw[:, FACE] = (z[:, FACE] - z[:, _NOSE_TIP : _NOSE_TIP + 1]) * scale.face
+    nose = _origin(z, _HEAD, 0)
+    raw[:, _HEAD] = nose * scale.nose + (z[:, _HEAD] - nose) * scale.head
+    raw[:, FACE] = (z[:, FACE] - _origin(z, FACE, _NOSE_TIP)) * scale.face
     for part in (LEFT_HAND, RIGHT_HAND):
-        raw[:, part] = (z[:, part] - z[:, part.start : part.start + 1]) * scale.hand
+        raw[:, part] = (z[:, part] - _origin(z, part, part.start)) * scale.hand
     return raw
+
+
+def _origin(z: NDArray[np.floating], part: slice, point: int) -> NDArray[np.floating]:
+    """(T, 1) depth of a part's own origin; the mean of the part where that point was not seen."""
+    origin = z[:, point : point + 1]
+    unknown = np.isnan(origin)
+    if not unknown.any():
+        return origin
+    known = ~np.isnan(z[:, part])
+    total = np.where(known, z[:, part], 0).sum(axis=1, keepdims=True)
+    return np.where(unknown, total / np.maximum(known.sum(axis=1, keepdims=True), 1), origin)
