@@ -53,6 +53,12 @@ def reproduce(
         str | None, typer.Option("--rule", help="Which EmoSign clips are single expressions.")
     ] = None,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of a run, for sam-slr-ablations.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Folder of a sign model; the shipped one by default.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also draw a figure into this file (.svg, .png, .pdf).")
+    ] = None,
     by: By = "clip",
     draws: Draws = 2000,
     seed: Seed = 0,
@@ -83,8 +89,12 @@ def reproduce(
             raters=tuple(raters or ()),
             rule=rule,
             run=run,
+            model=model,
+            out=out,
         )
         made = recipes[name](request)
+        if out is not None and made.figure is None:
+            raise UsageError("--out", f"{name} is no figure", "leave it out")
         if as_json:
             print_json(made.to_json())
         else:
@@ -119,3 +129,5 @@ def _print(made: Reproduction) -> None:
             console.print(f"- {row.measure}: {row.why_not}", markup=False)
     for note in made.notes:
         console.print(f"- {note}", markup=False)
+    if made.figure is not None:
+        console.print(f"Figure: {made.figure}", markup=False)

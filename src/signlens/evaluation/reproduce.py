@@ -48,6 +48,8 @@ class Request:
         raters: What single annotators said, a file each.
         rule: How EmoSign's labels are made of the annotations.
         run: Folder of a run.
+        model: Folder of a sign model; the shipped one when None.
+        out: File for a figure.
     """
 
     dataset: Path | None = None
@@ -60,6 +62,8 @@ class Request:
     raters: tuple[Path, ...] = ()
     rule: str | None = None
     run: Path | None = None
+    model: Path | None = None
+    out: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class Reproduction:
         intervals: How the intervals were made; empty if there are none.
         rows: The table.
         notes: What a reader must know.
+        figure: The file that was drawn; None where there is none.
     """
 
     name: str
@@ -106,6 +111,7 @@ class Reproduction:
     intervals: Mapping[str, Any]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    figure: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
