@@ -77,8 +77,8 @@ _NOTES = (
     "top-1, which was recorded but not printed; so was the row without correction.",
     f"'{WRISTS}' repeats that on these clips: wrists for shoulders, +alpha, lower edges of bins, no "
     "'straight'. Poses are brought to a frame in which the shoulders are 60 pixels apart, depth to 0..255 in "
-    f"each frame. '{ALL_JOINTS}' turns the 27 nodes by the same angles. '{PUT_RIGHT}' turns all joints by the "
-    "shoulders' angles, by all cues.",
+    f"each frame. '{ALL_JOINTS}' turns the 27 nodes by the same angles. '{PUT_RIGHT}' turns all joints by "
+    "the shoulders' angles, by all cues.",
     "Ours are the model's scores among the glosses that it shares with the dataset.",
 )
 
