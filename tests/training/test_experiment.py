@@ -28,6 +28,14 @@ def test_the_starter_experiment_has_sl_gcns_four_streams_and_the_hand_shape_netw
         ("learning_rate = 3e-3", 'learning_rate = "fast"', "learning_rate"),
         ("[data]", '[data]\npreparation = "none"', "preparation"),
         ("seed = 1", "seed = = 1", "TOML"),
+        ('draw = "balanced"', 'objective = "triplet"', "triplet"),
+        ('draw = "balanced"', 'objective = "supervised_contrastive"', "mixup = 0"),
+        ("mixup = 0.2", 'objective = "arcface"', "cosine_scale"),
+        (
+            "mixup = 0.2",
+            'objective = "supervised_contrastive"\ncontrast_temperature = 0',
+            "temperature above 0",
+        ),
     ],
 )
 def test_a_wrong_key_is_an_error_that_names_it(tmp_path: Path, old: str, new: str, named: str) -> None:
@@ -52,6 +60,22 @@ def test_the_digest_follows_what_decides_a_networks_training(tmp_path: Path) -> 
     assert first.digest("bone") == second.digest("bone")
     path.write_text(text.replace("mixup = 0.2", "mixup = 0.3"))
     assert load_experiment(path).digest("bone") != first.digest("bone")
+
+
+def test_what_an_objective_does_not_read_does_not_decide_a_training(tmp_path: Path) -> None:
+    text = STARTER.read_text()
+    path = tmp_path / "e.toml"
+
+    def digest(change: str) -> str:
+        path.write_text(text.replace("mixup = 0.2", change))
+        return load_experiment(path).digest("hand_shape")
+
+    plain = digest("mixup = 0.0")
+    assert digest("mixup = 0.0\nmargin = 0.3\ncontrast_weight = 2.0") == plain
+    contrast = digest('objective = "supervised_contrastive"')
+    assert contrast != plain
+    assert digest('objective = "supervised_contrastive"\ncontrast_weight = 2.0') != contrast
+    assert digest('objective = "supervised_contrastive"\nmargin = 0.3') == contrast
 
 
 EXPERIMENTS = sorted(STARTER.parent.glob("*.toml"))

@@ -24,7 +24,7 @@ from signlens.training.experiment import (  # noqa: E402
     NetworkSettings,
     TrainingSettings,
 )
-from signlens.training.loop import Progress, fit, infer  # noqa: E402
+from signlens.training.loop import Progress, _Run, fit, infer  # noqa: E402
 from signlens.training.networks import build_network  # noqa: E402
 from signlens.training.schedule import learning_rate, make_optimiser  # noqa: E402
 from signlens.training.sources import DatasetSource  # noqa: E402
@@ -114,6 +114,70 @@ def test_going_on_from_a_checkpoint_gives_the_weights_of_an_unbroken_run(
     assert unbroken.history == resumed.history
     with pytest.raises(UsageError, match="other settings"):
         fit(source, split, SETTINGS, 3, ALONE, checkpoint=checkpoint, digest="b")
+
+
+PAIRS = dataclasses.replace(
+    SETTINGS,
+    training=dataclasses.replace(
+        SETTINGS.training, draw="pairs", objective="supervised_contrastive", mixup=0.0, epochs=2
+    ),
+)
+ARCFACE = NetworkSettings(
+    "handshape",
+    8,
+    TrainingSettings(8, 1e-2, epochs=2, precision="float32", objective="arcface", margin=0.2),
+    shape={"width": 8, "cosine_scale": 16.0},
+)
+
+
+@pytest.mark.parametrize("settings", [PAIRS, ARCFACE], ids=["supervised contrastive", "arcface"])
+def test_embeddings_that_are_trained_to_be_searched_go_on_to_the_bit(
+    source: DatasetSource, tmp_path: Path, settings: NetworkSettings
+) -> None:
+    split = source.splits()["official"]
+    unbroken = fit(source, split, settings, 3, ALONE)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+
+    def stop(at: Progress) -> None:
+        if at.step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(source, split, settings, 3, ALONE, checkpoint=checkpoint, progress=stop)
+    resumed = fit(source, split, settings, 3, ALONE, checkpoint=checkpoint)
+    assert same(weights(unbroken), weights(resumed))
+    assert unbroken.history == resumed.history
+
+
+def test_the_objective_changes_what_is_learnt(source: DatasetSource) -> None:
+    split = source.splits()["official"]
+    plain = dataclasses.replace(
+        PAIRS, training=dataclasses.replace(PAIRS.training, objective="cross_entropy")
+    )
+    assert not same(
+        weights(fit(source, split, PAIRS, 3, ALONE)), weights(fit(source, split, plain, 3, ALONE))
+    )
+
+
+def test_pairs_are_two_clips_of_one_class(source: DatasetSource) -> None:
+    split = source.splits()["official"]
+    run = _Run(source, split, PAIRS, 3, ALONE)
+    for step in range(6):
+        rows = run.rows_of(step)
+        assert len(rows) == 8
+        assert set(rows) <= set(split.train)
+        first, second = rows[::2], rows[1::2]
+        np.testing.assert_array_equal(source.labels[first], source.labels[second])
+        assert (first != second).all()
+    alone = dataclasses.replace(split, train=split.train[[0, 1, 2]])  # one clip of each of three glosses
+    rows = _Run(source, alone, PAIRS, 3, ALONE).rows_of(0)
+    np.testing.assert_array_equal(rows[:2:2], rows[1:2:2])
+
+
+def test_contrast_over_several_processes_is_refused(source: DatasetSource) -> None:
+    settings = dataclasses.replace(PAIRS, training=dataclasses.replace(PAIRS.training, batch=16))
+    with pytest.raises(UsageError, match="one process"):
+        fit(source, source.splits()["official"], settings, 3, World(0, 2, torch.device("cpu")))
 
 
 def test_a_damaged_checkpoint_is_named(source: DatasetSource, tmp_path: Path) -> None:

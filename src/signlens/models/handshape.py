@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from signlens.models.cosine import CosineClassifier
 from signlens.skeleton.hand_features import FEATURES
 
 
@@ -26,6 +27,7 @@ class HandShapeConfig:
         drop_input: Dropout of whole features.
         drop_block: Dropout of channels within a block.
         drop_classifier: Dropout before the classifier.
+        cosine_scale: Above 0 the classifier is `CosineClassifier` with this scale; 0 is a linear one.
     """
 
     classes: int
@@ -33,6 +35,7 @@ class HandShapeConfig:
     drop_input: float = 0.1
     drop_block: float = 0.2
     drop_classifier: float = 0.5
+    cosine_scale: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for cards and checkpoints."""
@@ -83,7 +86,11 @@ class HandShapeNet(nn.Module):
         )
         self.norm = nn.BatchNorm1d(2 * width)
         self.drop_classifier = nn.Dropout(config.drop_classifier)
-        self.classifier = nn.Linear(4 * width, config.classes)
+        self.classifier: nn.Module = (
+            CosineClassifier(4 * width, config.classes, config.cosine_scale)
+            if config.cosine_scale > 0
+            else nn.Linear(4 * width, config.classes)
+        )
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(N, T, FEATURES) to logits (N, classes) and embedding (N, 4 * width): mean and maximum."""

@@ -92,13 +92,20 @@ class TrainingSettings:
         warm_up: Epochs of linear rise at the start (``milestones``), at epoch e (e + 1) / warm_up.
         milestones: Epochs at which the rate is multiplied by `factor`.
         factor: See `milestones`.
-        draw: ``shuffle`` (every clip once an epoch) or ``balanced`` (rare classes more often).
+        draw: ``shuffle`` (every clip once an epoch), ``balanced`` (rare classes more often), or ``pairs``:
+            balanced, and each clip brings another of its class.
         target_share: Share of balanced draws that comes from the data set under test, where the source
             joins several; 0 leaves the draws as they are.
         label_smoothing: Mass of the target spread over all classes.
         mixup: Parameter of mixup's beta distribution, applied to half of the batches; 0 is off.
         clip_gradient: Largest norm of the gradient; 0 is off.
         precision: ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the hardware has it.
+        objective: ``cross_entropy``; ``supervised_contrastive``: the cross-entropy and, beside it, the
+            contrast of embeddings; ``arcface``: the cross-entropy with an angular margin, for a cosine
+            classifier (`signlens.training.objectives`).
+        contrast_weight: Of the contrast, beside 1 of the cross-entropy (``supervised_contrastive``).
+        contrast_temperature: Of the contrast's softmax.
+        margin: Radians (``arcface``).
     """
 
     batch: int
@@ -119,6 +126,19 @@ class TrainingSettings:
     mixup: float = 0.0
     clip_gradient: float = 0.0
     precision: str = "auto"
+    objective: str = "cross_entropy"
+    contrast_weight: float = 1.0
+    contrast_temperature: float = 0.1
+    margin: float = 0.2
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Settings that the objective does not read, so that they do not decide what is trained."""
+        return {
+            "cross_entropy": ("objective", "contrast_weight", "contrast_temperature", "margin"),
+            "supervised_contrastive": ("margin",),
+            "arcface": ("contrast_weight", "contrast_temperature"),
+        }[self.objective]
 
 
 @dataclass(frozen=True)
@@ -172,6 +192,8 @@ class Experiment:
         del parts["name"]
         for key in ("dataset", "videos", "only"):
             del parts["data"][key]
+        for key in self.networks[network].training.unused:
+            del parts["networks"][network]["training"][key]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -265,16 +287,37 @@ def _network(name: str, entry: Any, common: Any, path: Path) -> NetworkSettings:
     )
     _choice(training.optimiser, ("sgd", "adam", "adamw"), "optimiser", path)
     _choice(training.schedule, ("one-cycle", "milestones"), "schedule", path)
-    _choice(training.draw, ("shuffle", "balanced"), "draw", path)
+    _choice(training.draw, ("shuffle", "balanced", "pairs"), "draw", path)
+    _choice(training.objective, ("cross_entropy", "supervised_contrastive", "arcface"), "objective", path)
     _choice(training.precision, ("auto", "float32", "bfloat16"), "precision", path)
     if bool(training.epochs) == bool(training.steps):
         raise UsageError(path, f"{where} needs either epochs or steps", "give one of the two")
     if training.batch < 1 or training.learning_rate <= 0:
         raise UsageError(path, f"batch and learning_rate of {where} are to be positive", "correct them")
+    _check_objective(training, where, path)
     network = _build(NetworkSettings, {**entry, "training": training}, where, path)
     _choice(network.kind, ("slgcn", "handshape", "sstcn", "r2plus1d"), "kind of network", path)
     if network.window < 1:
         raise UsageError(path, f"window of {where} is to be positive", "correct it")
     # A list in a shape is a tuple in the configuration.
     shape = {k: tuple(v) if isinstance(v, list) else v for k, v in network.shape.items()}
+    if training.objective == "arcface" and not float(network.shape.get("cosine_scale", 0)) > 0:
+        raise UsageError(
+            path, f"{where} learns by arcface without a cosine classifier", "give its shape cosine_scale = 16"
+        )
     return dataclasses.replace(network, shape=shape)
+
+
+def _check_objective(training: TrainingSettings, where: str, path: Path) -> None:
+    if training.objective == "cross_entropy":
+        return
+    if training.mixup:
+        raise UsageError(
+            path, f"{training.objective} of {where} needs clips of one class each", "set mixup = 0"
+        )
+    if training.contrast_weight < 0 or training.contrast_temperature <= 0 or training.margin < 0:
+        raise UsageError(
+            path,
+            f"contrast_weight, contrast_temperature or margin of {where} is out of range",
+            "give 0 or more, and a temperature above 0",
+        )

@@ -25,6 +25,13 @@ from signlens.training.checkpoint import load_checkpoint, save_checkpoint
 from signlens.training.distributed import World, share_batch_norm
 from signlens.training.experiment import NetworkSettings
 from signlens.training.networks import build_network
+from signlens.training.objectives import (
+    ARCFACE,
+    SUPERVISED_CONTRASTIVE,
+    additive_angular_margin,
+    soft_cross_entropy,
+    supervised_contrastive,
+)
 from signlens.training.schedule import learning_rate, make_optimiser, use_bfloat16
 from signlens.training.sources import ClipSource, Rows, Split, draw_weights
 
@@ -153,6 +160,10 @@ class _Run:
                 f"{self.batch} clips cannot be shared among {world.size} processes in chunks of {CHUNK}",
                 f"choose a multiple of {CHUNK * world.size}",
             )
+        if world.size > 1 and training.objective == SUPERVISED_CONTRASTIVE:
+            raise UsageError(
+                "objective", "clips of several processes are not contrasted", "train in one process"
+            )
         self.steps_per_epoch = max(1, len(split.train) // self.batch)
         self.total_steps = training.steps or training.epochs * self.steps_per_epoch
         self.classes = len(source.classes)
@@ -204,11 +215,22 @@ class _Run:
         """The clips of a step's whole batch."""
         epoch, place = divmod(step, self.steps_per_epoch)
         rng = np.random.default_rng([self.seed, epoch])
-        if self.training.draw == "balanced":
+        if self.training.draw != "shuffle":
             rng = np.random.default_rng([self.seed, epoch, place])
+        if self.training.draw == "balanced":
             return np.asarray(rng.choice(self.split.train, self.batch, p=self.chance))
+        if self.training.draw == "pairs":
+            first = rng.choice(self.split.train, (self.batch + 1) // 2, p=self.chance)
+            pairs = np.stack([first, [self.partner(row, rng) for row in first]], axis=1)
+            return np.asarray(pairs.ravel()[: self.batch])
         order = rng.permutation(self.split.train)
         return order[place * self.batch : (place + 1) * self.batch]
+
+    def partner(self, row: int, rng: np.random.Generator) -> int:
+        """Another training clip of the same class; the clip itself where it is the only one."""
+        alike = self.split.train[self.source.labels[self.split.train] == self.source.labels[row]]
+        others = alike[alike != row]
+        return int(rng.choice(others)) if len(others) else int(row)
 
     def make_batch(self, step: int) -> tuple[Array, Array]:
         """This process's share of a step: inputs and soft targets."""
@@ -265,9 +287,9 @@ class _Run:
         device = self.world.device
         inputs, wanted = torch.from_numpy(x).to(device), torch.from_numpy(target).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.half):
-            logits, _ = self.model(inputs)
+            logits, embedding = self.model(inputs)
         logits = logits.float()
-        loss = -(wanted * F.log_softmax(logits, dim=1)).sum() / self.batch
+        loss = self.loss(logits, embedding.float(), wanted)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.world.sum_gradients(self.model)
@@ -284,6 +306,18 @@ class _Run:
             self.sums[2] + self.batch,
         ]
         return mean_loss, share
+
+    def loss(self, logits: Tensor, embedding: Tensor, wanted: Tensor) -> Tensor:
+        """This process's part of the batch's mean loss."""
+        labels = wanted.argmax(1)
+        if self.training.objective == ARCFACE:
+            scale = float(self.settings.shape["cosine_scale"])
+            logits = additive_angular_margin(logits, labels, scale, self.training.margin)
+        loss = soft_cross_entropy(logits, wanted) / self.batch
+        if self.training.objective == SUPERVISED_CONTRASTIVE:
+            contrast = supervised_contrastive(embedding, labels, self.training.contrast_temperature)
+            loss = loss + self.training.contrast_weight * contrast
+        return loss
 
     def end_epoch(self) -> None:
         """Add a line to the curve; keep the weights if validation says that they are the best so far."""
