@@ -60,7 +60,7 @@ def test_one_clip_gives_one_object_and_nothing_else(tiny_model: Path, pose_file:
     assert document["status"] == "ok"
     assert document["clip"]["path"] == str(pose_file)
     assert [set(p) for p in document["predictions"]] == [{"gloss", "probability", "evidence"}] * 5
-    assert set(document["similar"][0]) == {"clip", "gloss", "similarity"}
+    assert set(document["similar"][0]) == {"clip", "gloss", "similarity", "split"}
     assert sum(document["emotion"]["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 

@@ -17,7 +17,7 @@ from signlens.emotion import load_gloss_map
 from signlens.models.sign_model import SignModel
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, write_pose
 from signlens.recognition import Recognition
-from signlens.retrieval import GALLERY_FILE, Gallery
+from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, unit_vectors
 from tiny_model import CLASSES, GLOSSES, write_gallery, write_tiny_model
 
 
@@ -197,21 +197,28 @@ def test_a_clip_does_not_find_itself(
 ) -> None:
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     gallery = Gallery.load(folder / GALLERY_FILE)
-    own = SignModel(folder).score(signer_poses).embedding
-    near = gallery.vectors[0] * np.float32(0.6) + own
-    Gallery(
-        np.stack([*gallery.vectors, own, near / np.linalg.norm(near)]),
-        (*gallery.glosses, "hello", "hello"),
-        (*gallery.clips, "itself", "the same source, cut otherwise"),
-        (*gallery.sources, "", signer_poses.provenance.source["sha256"]),
-        gallery.model,
-        gallery.space,
-    ).save(folder / GALLERY_FILE)
+    own = SignModel(folder).score(signer_poses).embeddings
+    both = {
+        name: np.stack([vector, vector / np.linalg.norm(vector) + np.float32(0.6) * gallery.vectors[name][0]])
+        for name, vector in own.items()
+    }
+    itself = GalleryClip("itself", "hello")
+    cut = GalleryClip(
+        "the same source, cut otherwise", "hello", source=signer_poses.provenance.source["sha256"]
+    )
+    added = dataclasses.replace(
+        gallery, vectors={n: unit_vectors(v) for n, v in both.items()}, clips=(itself, cut)
+    )
+    gallery.joined(added).save(folder / GALLERY_FILE)
+    names = {clip.name for clip in gallery.clips}
     with Recognizer(folder, similar=99) as recognizer:
-        found, _ = recognizer.search(pose_file, 99)
-        assert {s.clip for s in found} == set(gallery.clips)
+        for space in ("joint", "hand_shape", "fused"):
+            found, _ = recognizer.search(pose_file, 99, space=space)
+            assert {s.clip for s in found} == names
         shown = recognizer.recognize(pose_file).similar
-    assert {s.clip for s in shown} <= set(gallery.clips)
+        with pytest.raises(UsageError, match="no 'bone'"):
+            recognizer.search(pose_file, 99, space="bone")
+    assert {s.clip for s in shown} <= names
 
 
 def test_similar_signs_are_the_best_clip_of_each_gloss_that_search_finds(
@@ -222,7 +229,9 @@ def test_similar_signs_are_the_best_clip_of_each_gloss_that_search_finds(
         shown = recognizer.recognize(pose_file).similar
     assert len(found) == 3 * len(GLOSSES)
     best = {s.gloss: s for s in reversed(found)}
-    assert list(shown) == sorted(best.values(), key=lambda s: -s.similarity)[:4]
+    expected = sorted(best.values(), key=lambda s: -s.similarity)[:4]
+    assert [(s.clip, s.gloss) for s in shown] == [(s.clip, s.gloss) for s in expected]
+    assert [s.similarity for s in shown] == pytest.approx([s.similarity for s in expected], abs=1e-6)
     assert poses.frames == 24
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from signlens.models.inputs import network_input
 from signlens.models.sign_model import SignModel
-from signlens.retrieval import GALLERY_FILE, Gallery, embedding_space
+from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, embedding_space, unit_vectors
 
 GLOSSES = ("angry", "apple", "happy", "hello", "sad")  # three of them in the shipped gloss map
 CLASSES = (*GLOSSES, "idle", "letter:a")
@@ -86,10 +86,9 @@ def write_gallery(folder: Path) -> Gallery:
     joints, seen = _random_signing(3 * len(GLOSSES))
     _, embeddings = model.run({n.name: network_input(n.kind, n.stream, joints, seen) for n in model.networks})
     gallery = Gallery(
-        vectors=model.fuse_embeddings(embeddings),
-        glosses=GLOSSES * 3,
-        clips=tuple(f"clip{i}" for i in range(len(joints))),
-        sources=("",) * len(joints),
+        vectors={name: unit_vectors(own) for name, own in embeddings.items()},
+        weights=model.weights,
+        clips=tuple(GalleryClip(f"clip{i}", gloss) for i, gloss in enumerate(GLOSSES * 3)),
         model="tiny 1",
         space=embedding_space(json.loads((folder / "model.json").read_text(encoding="utf-8"))),
     )

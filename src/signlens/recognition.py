@@ -158,11 +158,30 @@ class EmotionReading:
 
 @dataclass(frozen=True)
 class SimilarSign:
-    """A clip of the gallery that looks like this one (cosine similarity, -1..1)."""
+    """A clip of the gallery that looks like this one: of similar form, which need not be similar meaning.
+
+    Attributes:
+        clip: Its name in the gallery.
+        gloss: Its gloss, which is a label and no translation.
+        similarity: Cosine, -1..1.
+        split: ``train``, ``val`` or ``test`` where its dataset has splits, else empty.
+        signer: Who signs; empty where unknown.
+    """
 
     clip: str
     gloss: str
     similarity: float
+    split: str = ""
+    signer: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the command line prints it."""
+        return {
+            "clip": self.clip,
+            "gloss": self.gloss,
+            "similarity": round(self.similarity, 4),
+            "split": self.split,
+        }
 
 
 @dataclass(frozen=True)
@@ -298,9 +317,7 @@ class Recognition:
                 "top_k": self.boost.top_k,
                 "unknown_glosses": list(self.boost.unknown_glosses),
             },
-            "similar": [
-                {"clip": s.clip, "gloss": s.gloss, "similarity": round(s.similarity, 4)} for s in self.similar
-            ],
+            "similar": [sign.to_json() for sign in self.similar],
             "model": dict(self.model),
             "timing_ms": {k: round(v, 2) for k, v in self.timing_ms.items()},
         }

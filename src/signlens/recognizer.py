@@ -37,6 +37,7 @@ from signlens.recognition import (
     SimilarSign,
 )
 from signlens.retrieval import (
+    FUSED,
     GALLERY_FILE,
     Gallery,
     class_labels,
@@ -222,19 +223,38 @@ class Recognizer:
         return self._timed_poses(source, progress)[0]
 
     def search(
-        self, source: str | Path, k: int = 10, progress: Progress | None = None
+        self, source: str | Path, k: int = 10, progress: Progress | None = None, *, space: str = FUSED
     ) -> tuple[list[SimilarSign], PoseClip]:
         """The k clips of the gallery that look most like this one, and this one's poses.
+
+        Args:
+            source: A video, a `.pose` file, or a camera such as ``camera:0``.
+            k: How many.
+            progress: Called with the number of frames done.
+            space: A network's embedding, or ``fused``.
 
         Raises:
             InputRejected: The clip cannot be answered.
             PartMissing: The model has no gallery.
-            UsageError: k below 1.
+            UsageError: k below 1, or no such space.
         """
         gallery = self._require_gallery()
+        gallery.matrix(space)
         clip = self.poses(source, progress)
-        embedding = self._score(self._straight(clip)[0], str(source)).embedding
-        return gallery.search(embedding, k, exclude_sources=_source_of(clip)), clip
+        query = self.embed(clip, str(source)).embedding_in(space)
+        return gallery.search(query, k, gallery.rows_of(source_hashes(clip)), space), clip
+
+    def embed(self, clip: PoseClip, name: str) -> SignScores:
+        """What the networks make of a clip, turned to the camera as for recognition: scores and embeddings.
+
+        Args:
+            clip: The poses.
+            name: What to call the clip in an error.
+
+        Raises:
+            InputRejected: The signer's nose and shoulders show in no frame.
+        """
+        return self._score(self._straight(clip)[0], name)
 
     # -- the steps ----------------------------------------------------------------------------
 
@@ -301,7 +321,9 @@ class Recognizer:
         neighbours = np.zeros_like(skeleton)
         with _timed(timing, "retrieve"):
             if self.gallery is not None:
-                similarities = self.gallery.similarities(scores.embedding, _source_of(clip))
+                similarities = self.gallery.similarities(
+                    scores.embedding, self.gallery.rows_of(source_hashes(clip))
+                )
                 similar = self.gallery.best(similarities, self.similar, one_per_gloss=True)
                 neighbours = self._retrieval_terms(self.gallery, similarities)
         boost = self._emotion_terms(emotion, skeleton)
@@ -451,7 +473,8 @@ def is_pose_file(source: str | Path) -> bool:
 _SHORTER = "cut out the part with the sign or raise the limit"
 
 
-def _source_of(clip: PoseClip) -> frozenset[str]:
+def source_hashes(clip: PoseClip) -> frozenset[str]:
+    """SHA-256 (hex) of the file that a clip comes from; one empty text where it is unknown."""
     return frozenset({clip.provenance.source.get("sha256", "")})
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 
@@ -5,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.neighbors import NearestNeighbors
 
 from signlens.errors import PartMissing, UsageError
-from signlens.retrieval import Gallery, embedding_space
+from signlens.retrieval import FUSED, Gallery, GalleryClip, embedding_space
+from signlens.retrieval.gallery import Skeletons
+
+WEIGHTS = {"joint": 0.5, "bone": 1.0, "hand_shape": 2.0}
+DIMENSIONS = {"joint": 12, "bone": 12, "hand_shape": 20}
 
 
 def unit(rng, count, dimension):
@@ -16,128 +20,208 @@ def unit(rng, count, dimension):
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def make_gallery(vectors, sources=None, space="s" * 64):
-    count = len(vectors)
+def make_gallery(count, seed=1, sources=None, space="s" * 64, prefix="clip", skeletons=None, weights=WEIGHTS):
+    rng = np.random.default_rng(seed)
+    sources = sources or [""] * count
     return Gallery(
-        vectors=vectors,
-        glosses=tuple(f"gloss{i % 5}" for i in range(count)),
-        clips=tuple(f"clip{i}" for i in range(count)),
-        sources=tuple(sources or [""] * count),
+        vectors={name: unit(rng, count, DIMENSIONS[name]) for name in weights},
+        weights=weights,
+        clips=tuple(
+            GalleryClip(f"{prefix}{i}", f"gloss{i % 5}", f"signer{i % 3}", "train", sources[i])
+            for i in range(count)
+        ),
         model="tiny 1",
         space=space,
+        skeletons=skeletons,
     )
 
 
 @pytest.fixture
 def gallery():
-    return make_gallery(unit(np.random.default_rng(1), 40, 16))
+    return make_gallery(40)
 
 
-@given(st.integers(0, 2**31), st.integers(1, 60), st.integers(8, 40), st.integers(1, 70))
-@settings(max_examples=60, deadline=None)
-def test_search_agrees_with_scikit_learn(seed, count, dimension, k):
+def query_in(space, seed=3):
     rng = np.random.default_rng(seed)
-    gallery = make_gallery(unit(rng, count, dimension))
-    query = rng.normal(size=dimension).astype(np.float32)
-    found = gallery.search(query, k)
-    reference = NearestNeighbors(n_neighbors=min(k, count), metric="cosine", algorithm="brute")
-    distances, rows = reference.fit(gallery.vectors.astype(np.float64)).kneighbors(query[None])
-    # From eight dimensions on, chance makes no near ties, and no vector that counts as the query itself.
-    assert [s.clip for s in found] == [f"clip{i}" for i in rows[0]]
-    assert np.allclose([s.similarity for s in found], 1 - distances[0], atol=1e-6)
-    assert all(s.gloss == gallery.glosses[gallery.clips.index(s.clip)] for s in found)
+    return unit(rng, 1, sum(DIMENSIONS.values()) if space == FUSED else DIMENSIONS[space])[0]
 
 
-def test_similarity_does_not_depend_on_the_querys_length(gallery):
-    query = unit(np.random.default_rng(3), 1, 16)[0]
-    assert [(s.clip, round(s.similarity, 9)) for s in gallery.search(query, 7)] == [
-        (s.clip, round(s.similarity, 9)) for s in gallery.search(query * 8, 7)
-    ]
+def found_names(gallery, query, k, exclude=None, space=FUSED):
+    return [s.clip for s in gallery.search(query, k, exclude, space)]
 
 
-def test_equally_similar_clips_come_in_the_gallerys_order():
-    one = unit(np.random.default_rng(0), 1, 33)
-    gallery = make_gallery(np.repeat(one, 20, axis=0))
-    query = unit(np.random.default_rng(5), 1, 33)[0]
-    assert [s.clip for s in gallery.search(query, 20)] == [f"clip{i}" for i in range(20)]
+def test_the_fused_cosine_is_the_weighted_mean_of_the_networks_cosines(gallery):
+    """One cosine over the weighted concatenation: an identity, held against the sum over the networks."""
+    rng = np.random.default_rng(7)
+    other = {name: rng.normal(size=(1, d)) * rng.uniform(0.1, 9) for name, d in DIMENSIONS.items()}
+    from signlens.models.embedding import fuse_embeddings
+
+    query = fuse_embeddings({n: v.astype(np.float32) for n, v in other.items()}, WEIGHTS)[0]
+    expected = np.zeros(len(gallery))
+    for name, weight in WEIGHTS.items():
+        own, asked = gallery.vectors[name].astype(np.float64), other[name][0]
+        expected += weight / sum(WEIGHTS.values()) * (own @ asked) / np.linalg.norm(asked)
+    assert np.allclose(gallery.similarities(query), expected, atol=1e-6)
+    assert np.allclose(np.linalg.norm(gallery.matrix(FUSED), axis=1), 1, atol=1e-6)
+
+
+def test_a_space_is_searched_on_its_own(gallery):
+    for space in ("joint", "hand_shape"):
+        query = query_in(space)
+        cosine = gallery.vectors[space].astype(np.float64) @ query
+        assert found_names(gallery, query, 5, space=space) == [
+            f"clip{i}" for i in np.argsort(-cosine, kind="stable")[:5]
+        ]
+    with pytest.raises(UsageError, match="joint, bone, hand_shape, fused"):
+        gallery.search(query_in("joint"), 5, space="bone_motion")
+
+
+def test_results_carry_gloss_signer_and_split(gallery):
+    for sign in gallery.search(query_in(FUSED), 9):
+        clip = gallery.clips[gallery.row(sign.clip)]
+        assert (sign.gloss, sign.signer, sign.split) == (clip.gloss, clip.signer, "train")
 
 
 def test_one_clip_per_gloss_is_each_glosss_best(gallery):
-    rng = np.random.default_rng(4)
-    similarities = rng.random(len(gallery))
+    similarities = np.random.default_rng(4).random(len(gallery))
     found = gallery.best(similarities, len(gallery), one_per_gloss=True)
     best = {}
     for gloss, value in zip(gallery.glosses, similarities, strict=True):
         best[gloss] = max(value, best.get(gloss, -1))
     assert {s.gloss: s.similarity for s in found} == pytest.approx(best)
     assert [s.similarity for s in found] == sorted((s.similarity for s in found), reverse=True)
+    assert gallery.best(similarities, 0) == []
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_a_clip_of_the_gallery_does_not_find_itself_even_when_it_was_rounded(gallery, tmp_path, dtype):
+@pytest.mark.parametrize("space", ["joint", FUSED])
+def test_a_clip_of_the_gallery_does_not_find_itself_even_when_it_was_rounded(gallery, tmp_path, dtype, space):
     gallery.save(tmp_path / "g.safetensors", dtype=dtype)
     stored = Gallery.load(tmp_path / "g.safetensors")
     for row in range(len(gallery)):
-        found = stored.search(gallery.vectors[row], len(gallery))
+        found = found_names(stored, gallery.matrix(space)[row], len(gallery), space=space)
         assert len(found) == len(gallery) - 1
-        assert f"clip{row}" not in {s.clip for s in found}
+        assert f"clip{row}" not in found
 
 
 def test_a_clip_does_not_find_another_copy_of_its_source():
-    rng = np.random.default_rng(2)
-    gallery = make_gallery(unit(rng, 4, 8), sources=["aa", "bb", "", "aa"])
-    query = unit(rng, 1, 8)[0]
-    found = {s.clip for s in gallery.search(query, 9, exclude_sources={"aa"})}
-    assert found == {"clip1", "clip2"}
+    gallery = make_gallery(4, sources=["aa", "bb", "", "aa"])
+    query = query_in(FUSED)
+
+    def without(**who):
+        return set(found_names(gallery, query, 9, gallery.rows_of(**who)))
+
+    assert without(sources={"aa"}) == {"clip1", "clip2"}
     # A clip without a known source is never taken for another one without.
-    assert {s.clip for s in gallery.search(query, 9, exclude_sources={""})} == set(gallery.clips)
-    assert {s.clip for s in gallery.search(query, 9, exclude_names={"clip2"})} == set(gallery.clips) - {
-        "clip2"
-    }
+    assert without(sources={""}) == {"clip0", "clip1", "clip2", "clip3"}
+    assert without(names={"clip2"}) == {"clip0", "clip1", "clip3"}
+    cosine = gallery.similarities(query, gallery.rows_of({"aa"}))
+    assert np.isnan(cosine).tolist() == [True, False, False, True]
 
 
-def test_a_near_but_different_clip_is_found(gallery):
-    near = gallery.vectors[0] + np.float32(0.01) * unit(np.random.default_rng(9), 1, 16)[0]
-    best = gallery.search(near, 1)[0]
-    assert best.clip == "clip0"
-    assert 0.999 < best.similarity < 1
+def test_duplicates_in_a_gallery_are_named():
+    gallery = make_gallery(6, sources=["aa", "bb", "", "aa", "", ""])
+    for own in gallery.vectors.values():
+        own[4] = own[2]  # the same embedding without a source
+        own[5] = own[0]  # and one that joins clips 0 and 3
+    assert gallery.duplicates() == [("clip0", "clip3", "clip5"), ("clip2", "clip4")]
+    assert make_gallery(9).duplicates() == []
+
+
+def skeletons_of(lengths, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(length, 49, 2)).astype(np.float32) for length in lengths]
+
+
+def test_clips_are_added_replaced_and_removed_without_a_rebuild():
+    clips = skeletons_of([3, 1, 5])
+    first = make_gallery(3, seed=1, skeletons=Skeletons.of(clips))
+    others = skeletons_of([2, 4], seed=5)
+    second = make_gallery(2, seed=2, skeletons=Skeletons.of(others), prefix="new")
+    # A clip of the same name takes the other's place.
+    second = dataclasses.replace(second, clips=(GalleryClip("clip1", "other"), second.clips[1]))
+    joined = first.joined(second)
+    assert [c.name for c in joined.clips] == ["clip0", "clip2", "clip1", "new1"]
+    assert joined.clips[2].gloss == "other"
+    for space in (*WEIGHTS, FUSED):
+        expected = [*first.matrix(space)[[0, 2]], *second.matrix(space)]
+        assert np.array_equal(joined.matrix(space), expected)
+    expected_clips = [clips[0], clips[2], *others]
+    for row, points in enumerate(expected_clips):
+        assert np.array_equal(joined.skeletons.clip(row), points.astype(np.float16))
+    left = joined.only([3, 0])
+    assert [c.name for c in left.clips] == ["new1", "clip0"]
+    assert np.array_equal(left.vectors["bone"], joined.vectors["bone"][[3, 0]])
+    assert np.array_equal(left.skeletons.clip(0), others[1].astype(np.float16))
+    assert first.joined(make_gallery(2, seed=2, prefix="new")).skeletons is None
+    with pytest.raises(PartMissing, match="another model"):
+        first.joined(make_gallery(2, space="t" * 64))
 
 
 @given(st.sampled_from(["float16", "float32"]), st.integers(0, 50))
 @settings(max_examples=20, deadline=None)
 def test_saved_and_loaded_is_the_same(tmp_path_factory, dtype, count):
     path = tmp_path_factory.mktemp("gallery") / "g.safetensors"
-    gallery = make_gallery(unit(np.random.default_rng(count), count, 24), sources=["f" * 64] * count)
+    drawn = Skeletons.of(skeletons_of([i % 4 for i in range(count)]))
+    gallery = make_gallery(count, seed=count, sources=["f" * 64] * count, skeletons=drawn)
     digest = gallery.save(path, dtype=dtype)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    loaded = Gallery.load(path, space=gallery.space)
-    assert (loaded.glosses, loaded.clips, loaded.sources) == (gallery.glosses, gallery.clips, gallery.sources)
-    assert np.allclose(loaded.vectors, gallery.vectors, atol=1e-6 if dtype == "float32" else 1e-3)
-    assert loaded.vectors.dtype == np.float32
-    assert np.allclose(np.linalg.norm(loaded.vectors, axis=1), 1, atol=1e-6)
+    loaded = Gallery.load(path, space=gallery.space, skeletons=True)
+    assert loaded.clips == gallery.clips
+    assert (loaded.model, loaded.weights) == (gallery.model, gallery.weights)
+    assert list(loaded.weights) == list(gallery.weights)  # their order is that of the fused vector
+    for name in WEIGHTS:
+        assert loaded.vectors[name].dtype == np.float32
+        tolerance = 1e-6 if dtype == "float32" else 1e-3
+        assert np.allclose(loaded.vectors[name], gallery.vectors[name], atol=tolerance)
+        assert np.allclose(np.linalg.norm(loaded.vectors[name], axis=1), 1, atol=1e-6)
+    assert np.array_equal(loaded.skeletons.points, drawn.points)
+    assert np.array_equal(loaded.skeletons.starts, drawn.starts)
+
+
+def test_one_space_can_be_read_alone(gallery, tmp_path):
+    gallery.save(tmp_path / "g", dtype="float32")
+    loaded = Gallery.load(tmp_path / "g", only="bone")
+    assert loaded.spaces == ("bone",)
+    assert found_names(loaded, query_in("bone"), 9, space="bone") == found_names(
+        gallery, query_in("bone"), 9, space="bone"
+    )
+    with pytest.raises(UsageError, match="no 'fused'"):
+        loaded.matrix(FUSED)
+    with pytest.raises(UsageError, match="no 'bone_motion'"):
+        Gallery.load(tmp_path / "g", only="bone_motion")
+    assert Gallery.load(tmp_path / "g", only=FUSED).spaces == gallery.spaces
+
+
+def test_names_may_hold_any_text(tmp_path):
+    odd = dataclasses.replace(make_gallery(1), clips=(GalleryClip('ŷ "\\\n\udc80', "gloß", "", "", ""),))
+    odd.save(tmp_path / "g")
+    assert Gallery.load(tmp_path / "g").clips == odd.clips
 
 
 def test_the_same_gallery_gives_the_same_file(gallery, tmp_path):
     assert gallery.save(tmp_path / "a") == gallery.save(tmp_path / "b")
 
 
-def test_any_changed_byte_is_noticed(gallery, tmp_path):
+def test_any_changed_byte_is_noticed(tmp_path):
+    gallery = make_gallery(12, skeletons=Skeletons.of(skeletons_of([2] * 12)))
     path = tmp_path / "g.safetensors"
     gallery.save(path)
     content = path.read_bytes()
-    # Bytes of the length, the header, the names and the vectors.
-    places = [*range(0, 60, 7), *np.linspace(60, len(content) - 1, 60).astype(int)]
+    # Bytes of the length, the header, the names, the vectors and the skeletons.
+    places = [*range(0, 60, 7), *np.linspace(60, len(content) - 1, 90).astype(int)]
     for place in places:
         changed = bytearray(content)
         changed[place] ^= 0x04
         path.write_bytes(bytes(changed))
         try:
-            loaded = Gallery.load(path)
+            loaded = Gallery.load(path, skeletons=True)
         except PartMissing as error:
             assert str(path) in str(error)
         else:  # a byte that means nothing, such as a space in the header
             assert loaded.clips == gallery.clips
-            assert np.allclose(loaded.vectors, gallery.vectors, atol=1e-3)
+            assert np.allclose(loaded.matrix(), gallery.matrix(), atol=1e-3)
+            assert np.array_equal(loaded.skeletons.points, gallery.skeletons.points)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a gallery", b"\x00" * 100])
@@ -159,7 +243,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(gallery, tmp_path, 
     before = path.read_bytes()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        make_gallery(unit(np.random.default_rng(8), 3, 4)).save(path)
+        make_gallery(3, seed=8).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["g.safetensors"]
 
@@ -168,25 +252,24 @@ def test_another_models_gallery_is_refused(gallery, tmp_path):
     gallery.save(tmp_path / "g.safetensors")
     with pytest.raises(PartMissing, match=r"another model \(tiny 1\)"):
         Gallery.load(tmp_path / "g.safetensors", space="t" * 64)
-    with pytest.raises(UsageError, match="16 dimensions"):
+    with pytest.raises(UsageError, match="44 dimensions"):
         gallery.search(np.ones(17, np.float32), 3)
 
 
-@pytest.mark.parametrize("query", [np.zeros(16), np.full(16, np.nan)])
-def test_a_query_without_direction_is_refused(gallery, query):
-    with pytest.raises(UsageError, match="direction"):
-        gallery.search(query, 3)
-
-
 def test_what_does_not_fit_together_is_refused(gallery):
+    doubled = {name: 2 * own for name, own in gallery.vectors.items()}
     with pytest.raises(UsageError, match="length 1"):
-        make_gallery(gallery.vectors * 2)
+        dataclasses.replace(gallery, vectors=doubled)
     with pytest.raises(UsageError, match="same name"):
-        Gallery(gallery.vectors[:2], ("a", "b"), ("x", "x"), ("", ""), "m", "s")
-    with pytest.raises(UsageError, match="names"):
-        Gallery(gallery.vectors[:2], ("a",), ("x", "y"), ("", ""), "m", "s")
+        dataclasses.replace(gallery, clips=(gallery.clips[0],) * 40)
+    with pytest.raises(UsageError, match="for 39 clips"):
+        dataclasses.replace(gallery, clips=gallery.clips[:39])
+    with pytest.raises(UsageError, match="name the same"):
+        dataclasses.replace(gallery, weights={"joint": 1.0})
+    with pytest.raises(UsageError, match="skeletons"):
+        dataclasses.replace(gallery, skeletons=Skeletons.of(skeletons_of([1] * 39)))
     with pytest.raises(UsageError, match="at least 1"):
-        gallery.search(np.ones(16), 0)
+        gallery.search(np.ones(44), 0)
 
 
 def card(**changes):

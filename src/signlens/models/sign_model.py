@@ -15,9 +15,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from signlens.errors import PartMissing
+from signlens.errors import PartMissing, UsageError
 from signlens.files import file_sha256
 from signlens.fusion.ensemble import ensemble
+from signlens.models.embedding import FUSED, fuse_embeddings
 from signlens.models.inputs import NORMALISED, SAM_SLR, network_input, sam_slr_input
 from signlens.pose import PoseClip
 from signlens.recognition import AnswerKind
@@ -38,6 +39,7 @@ class SignScores:
         log_probabilities: (C,) natural logs over the model's classes (`SignModel.classes`), calibrated.
         logits: Network name -> (C,) raw scores.
         embedding: (D,) unit vector in the fused embedding space.
+        embeddings: Network name -> (D,) its own embedding, of any length.
         signing: How the clip was prepared.
         only_rest: No hand is seen to leave its rest.
     """
@@ -45,8 +47,22 @@ class SignScores:
     log_probabilities: NDArray[np.float64]
     logits: dict[str, Array]
     embedding: Array
+    embeddings: dict[str, Array]
     signing: Signing
     only_rest: bool
+
+    def embedding_in(self, space: str) -> Array:
+        """The embedding of one network, or of all together (``fused``).
+
+        Raises:
+            UsageError: There is no such network.
+        """
+        if space == FUSED:
+            return self.embedding
+        if space not in self.embeddings:
+            known = ", ".join([*self.embeddings, FUSED])
+            raise UsageError("space", f"this model has no {space!r}", f"choose from {known}")
+        return self.embeddings[space]
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,11 @@ class SignModel:
         }
 
     @property
+    def weights(self) -> dict[str, float]:
+        """Network name -> its weight in the ensemble and in the fused embedding."""
+        return {network.name: network.weight for network in self.networks}
+
+    @property
     def identity(self) -> dict[str, str]:
         """Name, version and hash, for results and galleries."""
         return {"name": self.name, "version": self.version, "sha256": self.sha256}
@@ -151,11 +172,11 @@ class SignModel:
                     network.kind, network.stream, signing.joints[None], signing.seen[None], network.graph
                 )
         logits, embeddings = self.run(inputs)
-        weights = {network.name: network.weight for network in self.networks}
         return SignScores(
-            log_probabilities=ensemble(logits, weights, self.temperature)[0],
+            log_probabilities=ensemble(logits, self.weights, self.temperature)[0],
             logits={name: values[0] for name, values in logits.items()},
             embedding=self.fuse_embeddings(embeddings)[0],
+            embeddings={name: values[0] for name, values in embeddings.items()},
             signing=next(iter(windows.values())),
             only_rest=cut.only_rest,
         )
@@ -183,15 +204,9 @@ class SignModel:
             embeddings: Network name -> (N, D).
 
         Returns:
-            (N, sum of D): each network's unit vector times the root of its weight share.
+            (N, sum of D), see `signlens.models.embedding.fuse_embeddings`.
         """
-        total = sum(network.weight for network in self.networks)
-        parts = []
-        for network in self.networks:
-            vectors = embeddings[network.name]
-            length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-            parts.append(vectors / length * np.float32(np.sqrt(network.weight / total)))
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        return fuse_embeddings(embeddings, self.weights)
 
     def decide(self, scores: SignScores) -> tuple[AnswerKind, str | None]:
         """Whether the clip shows a sign of the vocabulary, another sign, or none.

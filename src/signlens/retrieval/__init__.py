@@ -1,6 +1,8 @@
 """Embeddings to similar signs: the gallery, the search, and class scores made of it."""
 
-from signlens.retrieval.gallery import GALLERY_FILE, Gallery, embedding_space
+from signlens.models.embedding import FUSED
+from signlens.retrieval.gallery import GALLERY_FILE, Gallery, GalleryClip, embedding_space, unit_vectors
+from signlens.retrieval.index import ExactIndex, Found, Index
 from signlens.retrieval.scores import (
     OUTSIDE,
     TOP_K,
@@ -17,10 +19,15 @@ from signlens.retrieval.scores import (
 )
 
 __all__ = [
+    "FUSED",
     "GALLERY_FILE",
     "OUTSIDE",
     "TOP_K",
+    "ExactIndex",
+    "Found",
     "Gallery",
+    "GalleryClip",
+    "Index",
     "centroid_means",
     "class_centroids",
     "class_labels",
@@ -32,4 +39,5 @@ __all__ = [
     "one_hot",
     "retrieval_terms",
     "top_k",
+    "unit_vectors",
 ]

@@ -1,15 +1,18 @@
-"""The gallery: embeddings of known clips with their glosses (vectors and names, never the clips).
+"""The gallery: embeddings of known clips with what is known of each (never the clips themselves).
 
-On disk it is one safetensors file: the tensor ``vectors``, and in the header's metadata one JSON
-document with the names, the embedding space that the vectors live in, and a SHA-256 over both.
+On disk it is one safetensors file: one tensor of unit vectors for each of the model's networks
+(``vectors.NAME``), the clips' names, glosses and so on as JSON text (``clips``), and, where asked for, the
+clips' skeletons for drawing them. A JSON document in the header names the model and holds a SHA-256 of each
+tensor.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,19 +21,23 @@ from numpy.typing import NDArray
 
 from signlens.errors import PartMissing, UsageError
 from signlens.files import whole_file
+from signlens.models.embedding import FUSED, fuse_embeddings
 from signlens.recognition import SimilarSign
+from signlens.retrieval.index import SAME_CLIP, ExactIndex, Found, Rows, unit_query
+from signlens.retrieval.scores import nearest_first
 
 GALLERY_FILE = "gallery.safetensors"
-"""Name of the gallery in a model's folder."""
+"""Name of the gallery in a model's folder, and in a folder of its own."""
 
-SAME_CLIP = 1 - 1e-6
-"""From this cosine on, two embeddings are of the same clip: only storage rounding lies between them."""
-
-_LAYOUT = 1
-_METADATA_KEY = "gallery"
+_LAYOUT = 2
+_HEADER = "gallery"
+_CLIPS = "clips"
+_VECTORS = "vectors."
+_SKELETON_POINTS, _SKELETON_STARTS = "skeletons.points", "skeletons.starts"
 _UNIT = 2e-3  # float16 storage moves a unit vector's length by less
-_ORDER_DECIMALS = 7  # beyond these, similarities count as equal and the gallery's order decides
 _REMEDY = "install the package again, or build the gallery again"
+
+Vectors = NDArray[np.float32]
 
 
 def embedding_space(card: Mapping[str, Any]) -> str:
@@ -60,24 +67,68 @@ def embedding_space(card: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
+class Skeletons:
+    """How the clips of a gallery are signed, for drawing and comparing them.
+
+    Attributes:
+        points: (F, 49, 2) float16: the frames of all clips after one another, in shoulder widths from the
+            nose (`signlens.skeleton.normalise`); NaN where a point was not seen.
+        starts: (N + 1,) int64 first frame of each clip, and the end.
+    """
+
+    points: NDArray[np.float16]
+    starts: Rows
+
+    def clip(self, row: int) -> NDArray[np.float32]:
+        """(T, 49, 2) of one clip."""
+        return self.points[self.starts[row] : self.starts[row + 1]].astype(np.float32)
+
+    @classmethod
+    def of(cls, clips: Sequence[NDArray[np.floating]]) -> Self:
+        """Put clips (T, 49, 2) after one another."""
+        starts = np.cumsum([0, *(len(c) for c in clips)]).astype(np.int64)
+        points = np.concatenate(clips) if clips else np.zeros((0, 49, 2))
+        return cls(np.clip(points, -60_000, 60_000).astype(np.float16), starts)
+
+
+@dataclass(frozen=True)
+class GalleryClip:
+    """What a gallery knows of a clip besides its embedding.
+
+    Attributes:
+        name: Its name, unique in the gallery.
+        gloss: Its gloss.
+        signer: Who signs; empty where unknown.
+        split: ``train``, ``val`` or ``test`` of its dataset; empty where it has none.
+        source: SHA-256 (hex) of its source file; empty where there is none.
+    """
+
+    name: str
+    gloss: str
+    signer: str = ""
+    split: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Gallery:
     """Embeddings of known clips, searched by exact cosine.
 
     Attributes:
-        vectors: (N, D) float32, each row of length 1.
-        glosses: N glosses.
-        clips: N names of clips, all different.
-        sources: N SHA-256 (hex) of the clips' source files; empty where there is none.
+        vectors: Network -> (N, D) float32, each row of length 1.
+        weights: Network -> its weight in the fused space, in the order of the model's networks.
+        clips: The N clips.
         model: Name and version of the model that embedded them, for people.
         space: The embedding space, see `embedding_space`.
+        skeletons: How the clips are signed, where the gallery holds that.
     """
 
-    vectors: NDArray[np.float32]
-    glosses: tuple[str, ...]
-    clips: tuple[str, ...]
-    sources: tuple[str, ...]
+    vectors: Mapping[str, Vectors]
+    weights: Mapping[str, float]
+    clips: tuple[GalleryClip, ...]
     model: str
     space: str
+    skeletons: Skeletons | None = None
 
     def __post_init__(self) -> None:
         """Check that everything has the same length and that the vectors are unit vectors.
@@ -85,24 +136,123 @@ class Gallery:
         Raises:
             UsageError: It does not fit together.
         """
-        v = self.vectors
-        if v.ndim != 2 or v.dtype != np.float32 or not v.shape[1]:
-            raise UsageError("gallery", f"vectors have shape {v.shape}, {v.dtype}", "give (N, D) float32")
-        counts = {len(self.glosses), len(self.clips), len(self.sources)}
-        if counts != {len(v)}:
-            raise UsageError(
-                "gallery",
-                f"{len(v)} vectors with {sorted(counts)} names",
-                "give each its gloss, clip and source",
-            )
-        if len(set(self.clips)) != len(v):
+        count = len(self.clips)
+        if not self.vectors or not set(self.vectors) <= set(self.weights):
+            given = f"vectors of {list(self.vectors)}, weights of {list(self.weights)}"
+            raise UsageError("gallery", given, "name the same")
+        for name, v in self.vectors.items():
+            if v.ndim != 2 or v.dtype != np.float32 or not v.shape[1]:
+                raise UsageError("gallery", f"vectors have shape {v.shape}, {v.dtype}", "give (N, D) float32")
+            if len(v) != count:
+                raise UsageError(
+                    "gallery", f"{len(v)} vectors of {name} for {count} clips", "give one for each clip"
+                )
+            if count and not np.allclose(np.linalg.norm(v, axis=1), 1, atol=_UNIT):
+                raise UsageError("gallery", "its vectors are not of length 1", "divide each by its length")
+        if len({clip.name for clip in self.clips}) != count:
             raise UsageError("gallery", "two of its clips have the same name", "give each its own")
-        if len(v) and not np.allclose(np.linalg.norm(v, axis=1), 1, atol=_UNIT):
-            raise UsageError("gallery", "its vectors are not of length 1", "divide each by its length")
+        drawn = self.skeletons
+        if drawn is not None and (len(drawn.starts) != count + 1 or drawn.starts[-1] != len(drawn.points)):
+            raise UsageError("gallery", "its skeletons are not those of its clips", "give one for each")
 
     def __len__(self) -> int:
         """Number of clips."""
-        return len(self.vectors)
+        return len(self.clips)
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """Names of the spaces that can be searched."""
+        whole = set(self.vectors) == set(self.weights)
+        return (*self.vectors, FUSED) if whole else tuple(self.vectors)
+
+    @cached_property
+    def glosses(self) -> tuple[str, ...]:
+        """The N clips' glosses."""
+        return tuple(clip.gloss for clip in self.clips)
+
+    def matrix(self, space: str = FUSED) -> Vectors:
+        """The unit vectors (N, D) of a space.
+
+        Raises:
+            UsageError: There is no such space.
+        """
+        if space not in self.spaces:
+            raise UsageError("space", f"there is no {space!r}", f"choose from {', '.join(self.spaces)}")
+        return self._fused if space == FUSED else self.vectors[space]
+
+    @cached_property
+    def _fused(self) -> Vectors:
+        return fuse_embeddings(self.vectors, self.weights)
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def joined(self, other: Gallery) -> Gallery:
+        """This gallery and another of the same model; a clip of the same name is taken from the other.
+
+        Skeletons are kept when both hold them.
+
+        Raises:
+            PartMissing: The other is of another model.
+        """
+        other.require_space(self.space)
+        mine = self.only([row for row, clip in enumerate(self.clips) if clip.name not in other._row_of])
+        skeletons = None
+        if mine.skeletons is not None and other.skeletons is not None:
+            both = (mine.skeletons, other.skeletons)
+            skeletons = Skeletons(
+                np.concatenate([s.points for s in both]),
+                np.concatenate([both[0].starts[:-1], both[0].starts[-1] + both[1].starts]),
+            )
+        return Gallery(
+            {name: np.concatenate([own, other.vectors[name]]) for name, own in mine.vectors.items()},
+            self.weights,
+            mine.clips + other.clips,
+            self.model,
+            self.space,
+            skeletons,
+        )
+
+    def only(self, rows: Sequence[int] | Rows) -> Gallery:
+        """Some of the clips."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        skeletons = None
+        if self.skeletons is not None:
+            skeletons = Skeletons.of([self.skeletons.clip(int(row)) for row in chosen])
+        return Gallery(
+            {name: own[chosen] for name, own in self.vectors.items()},
+            self.weights,
+            tuple(self.clips[row] for row in chosen.tolist()),
+            self.model,
+            self.space,
+            skeletons,
+        )
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {clip.name: row for row, clip in enumerate(self.clips)}
+
+    def row(self, name: str) -> int | None:
+        """Row of the clip of that name, if there is one."""
+        return self._row_of.get(name)
+
+    def duplicates(self) -> list[tuple[str, ...]]:
+        """Names of clips that are the same recording: the same source file, or the same stored embedding.
+
+        Returns:
+            Groups of at least two, in the gallery's order.
+        """
+        first: dict[bytes | str, int] = {}
+        group = list(range(len(self)))
+        for row, clip in enumerate(self.clips):
+            stored = b"".join(v[row].astype(np.float16).tobytes() for v in self.vectors.values())
+            for key in (stored, clip.source):
+                if key:
+                    one, other = _root(group, first.setdefault(key, row)), _root(group, row)
+                    group[max(one, other)] = min(one, other)
+        members: dict[int, list[str]] = {}
+        for row, clip in enumerate(self.clips):
+            members.setdefault(_root(group, row), []).append(clip.name)
+        return [tuple(names) for names in members.values() if len(names) > 1]
 
     # -- on disk ------------------------------------------------------------------------------
 
@@ -122,31 +272,47 @@ class Gallery:
         from safetensors.numpy import save
 
         path = Path(path)
-        vectors = np.ascontiguousarray(self.vectors, dtype=np.dtype(dtype))
+        columns = {f.name: [getattr(clip, f.name) for clip in self.clips] for f in fields(GalleryClip)}
+        words = json.dumps(columns, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        tensors: dict[str, NDArray[Any]] = {_CLIPS: np.frombuffer(words, dtype=np.uint8)}
+        for name, own in self.vectors.items():
+            tensors[_VECTORS + name] = np.ascontiguousarray(own, dtype=np.dtype(dtype))
+        if self.skeletons is not None:
+            tensors[_SKELETON_POINTS] = np.ascontiguousarray(self.skeletons.points)
+            tensors[_SKELETON_STARTS] = np.ascontiguousarray(self.skeletons.starts)
         document = {
             "layout": _LAYOUT,
             "model": self.model,
             "space": self.space,
-            "glosses": list(self.glosses),
-            "clips": list(self.clips),
-            "sources": list(self.sources),
+            "weights": [[name, float(weight)] for name, weight in self.weights.items()],
+            "sha256": {name: _digest(tensor) for name, tensor in tensors.items()},
         }
-        document["sha256"] = _digest(document, vectors)
-        content = save({"vectors": vectors}, metadata={_METADATA_KEY: json.dumps(document, sort_keys=True)})
+        document["document"] = _digest_of_document(document)
+        content = save(tensors, metadata={_HEADER: json.dumps(document, sort_keys=True)})
         with whole_file(path) as part:
             part.write_bytes(content)
         return hashlib.sha256(content).hexdigest()
 
     @classmethod
-    def load(cls, path: str | Path, space: str | None = None) -> Self:
+    def load(
+        cls,
+        path: str | Path,
+        space: str | None = None,
+        *,
+        only: str | None = None,
+        skeletons: bool = False,
+    ) -> Self:
         """Read a gallery.
 
         Args:
             path: The file.
             space: The embedding space of the model that will ask; None takes any.
+            only: Read the vectors of this network alone, which saves memory; None or ``fused`` reads all.
+            skeletons: Whether to read the skeletons too, where there are any.
 
         Raises:
             PartMissing: There is none, it is damaged, or another model made it.
+            UsageError: There is no network of that name in it.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -155,26 +321,45 @@ class Gallery:
             raise PartMissing(path, "there is no gallery of similar signs there", _REMEDY)
         try:
             with safe_open(str(path), framework="numpy") as file:
-                metadata = file.metadata() or {}
-                document = json.loads(metadata[_METADATA_KEY])
-                stored = file.get_tensor("vectors")
-            if document["layout"] != _LAYOUT:
-                raise PartMissing(path, f"its layout {document['layout']!r} is of another version", _REMEDY)
-            expected = document.pop("sha256")
-            if _digest(document, stored) != expected:
-                raise PartMissing(path, "its checksum is wrong: it was damaged or altered", _REMEDY)
-            vectors = stored.astype(np.float32)
-            if len(vectors):
-                vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+                document = json.loads((file.metadata() or {})[_HEADER])
+                if document["layout"] != _LAYOUT:
+                    raise PartMissing(
+                        path, f"its layout {document['layout']!r} is of another version", _REMEDY
+                    )
+                if _digest_of_document(document) != document["document"]:
+                    raise PartMissing(path, "its checksum is wrong: it was damaged or altered", _REMEDY)
+                weights = {str(name): float(weight) for name, weight in document["weights"]}
+                if only is not None and only not in (*weights, FUSED):
+                    known = ", ".join([*weights, FUSED])
+                    raise UsageError("space", f"there is no {only!r} in {path}", f"choose from {known}")
+                names = list(weights) if only in (None, FUSED) else [str(only)]
+                wanted = [_CLIPS, *(_VECTORS + name for name in names)]
+                stored = set(file.keys())
+                if skeletons and _SKELETON_POINTS in stored:
+                    wanted += [_SKELETON_POINTS, _SKELETON_STARTS]
+                if set(document["sha256"]) != stored:
+                    raise PartMissing(path, "its checksums are not those of its parts", _REMEDY)
+                tensors = {name: file.get_tensor(name) for name in wanted}
+            for name, tensor in tensors.items():
+                if _digest(tensor) != document["sha256"][name]:
+                    raise PartMissing(path, "its checksum is wrong: it was damaged or altered", _REMEDY)
+            columns = json.loads(tensors[_CLIPS].tobytes().decode("utf-8", "surrogatepass"))
+            rows = zip(*(columns[f.name] for f in fields(GalleryClip)), strict=True)
             gallery = cls(
-                vectors=vectors,
-                glosses=tuple(document["glosses"]),
-                clips=tuple(document["clips"]),
-                sources=tuple(document["sources"]),
+                vectors={name: unit_vectors(tensors[_VECTORS + name]) for name in names},
+                weights=weights,
+                clips=tuple(GalleryClip(*row) for row in rows),
                 model=document["model"],
                 space=document["space"],
+                skeletons=Skeletons(tensors[_SKELETON_POINTS], tensors[_SKELETON_STARTS])
+                if _SKELETON_POINTS in tensors
+                else None,
             )
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, UsageError) as error:
+        except UsageError as error:
+            if error.subject == "space":
+                raise
+            raise PartMissing(path, f"it cannot be read as a gallery ({error})", _REMEDY) from None
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise PartMissing(path, f"it cannot be read as a gallery ({error})", _REMEDY) from None
         if space is not None:
             gallery.require_space(space, path)
@@ -200,99 +385,115 @@ class Gallery:
 
     # -- search -------------------------------------------------------------------------------
 
+    def rows_of(self, sources: Set[str] = frozenset(), names: Set[str] = frozenset()) -> Rows:
+        """Rows of clips that come from given files, or have given names.
+
+        Args:
+            sources: SHA-256 (hex) of source files; the empty string never matches.
+            names: Names of clips.
+        """
+        known = {source for source in sources if source}
+        if not known and not names:
+            return np.zeros(0, dtype=np.int64)
+        found = [i for i, clip in enumerate(self.clips) if clip.source in known or clip.name in names]
+        return np.array(found, dtype=np.int64)
+
     def similarities(
-        self,
-        query: NDArray[np.floating],
-        exclude_sources: Set[str] = frozenset(),
-        exclude_names: Set[str] = frozenset(),
+        self, query: NDArray[np.floating], exclude: Rows | None = None, space: str = FUSED
     ) -> NDArray[np.float64]:
         """Cosine of a clip with each of the gallery's; NaN for those that are the clip itself.
 
-        The clip itself is: a clip with an excluded name or source, or one with the same embedding
-        (`SAME_CLIP`), which is the same recording under another name.
+        The clip itself is: an excluded one, see `rows_of`, or one with the same embedding
+        (`signlens.retrieval.index.SAME_CLIP`), which is the same recording under another name.
 
         Args:
-            query: (D,) embedding, of any length above 0.
-            exclude_sources: SHA-256 (hex) of the query's source file; the empty string never matches.
-            exclude_names: Names of clips.
+            query: (D,) embedding in the space, of any length above 0.
+            exclude: Rows that must not count.
+            space: The space.
 
         Returns:
             (N,) in -1..1, or NaN.
 
         Raises:
-            UsageError: The query is no vector of this gallery's dimension.
+            UsageError: The query is no vector of this space.
         """
-        dimension = self.vectors.shape[1]
-        if query.shape != (dimension,):
-            raise UsageError(
-                "query",
-                f"it has shape {query.shape}, but this gallery's embeddings have {dimension} dimensions",
-                "ask with an embedding of the model that made the gallery",
-            )
-        length = float(np.linalg.norm(query.astype(np.float64)))
-        if not np.isfinite(length) or length == 0:
-            raise UsageError("query", "it has no direction (all zero, or not numbers)", "give an embedding")
-        # einsum adds in float64 without a float64 copy of the gallery.
-        cosine = np.einsum("nd,d->n", self.vectors, query.astype(np.float64) / length, dtype=np.float64)
-        cosine = np.clip(cosine, -1, 1)
+        vectors = self.matrix(space)
+        unit = unit_query(query, vectors.shape[1])
+        cosine = np.clip((vectors @ unit.astype(np.float32)).astype(np.float64), -1, 1)
+        near = np.flatnonzero(cosine >= SAME_CLIP - 1e-5)
+        cosine[near] = np.clip(vectors[near].astype(np.float64) @ unit, -1, 1)
         cosine[cosine >= SAME_CLIP] = np.nan
-        sources = {s for s in exclude_sources if s}
-        if sources or exclude_names:
-            itself = [
-                source in sources or name in exclude_names
-                for source, name in zip(self.sources, self.clips, strict=True)
-            ]
-            cosine[itself] = np.nan
-        return np.asarray(cosine)
+        if exclude is not None:
+            cosine[exclude] = np.nan
+        return cosine
 
     def search(
-        self,
-        query: NDArray[np.floating],
-        k: int,
-        exclude_sources: Set[str] = frozenset(),
-        exclude_names: Set[str] = frozenset(),
+        self, query: NDArray[np.floating], k: int, exclude: Rows | None = None, space: str = FUSED
     ) -> list[SimilarSign]:
         """The k most similar clips, best first; equally similar ones in the gallery's order.
 
         A clip never finds itself, see `similarities` (also for arguments and errors).
 
         Args:
-            query: (D,) embedding.
+            query: (D,) embedding in the space.
             k: How many, at least 1; fewer come back when the gallery holds fewer.
-            exclude_sources: See `similarities`.
-            exclude_names: See `similarities`.
+            exclude: Rows that must not be found.
+            space: The space.
 
         Raises:
             UsageError: As `similarities`, or k below 1.
         """
-        if k < 1:
-            raise UsageError("k", f"{k} similar signs cannot be shown", "give at least 1")
-        return self.best(self.similarities(query, exclude_sources, exclude_names), k)
+        nothing = np.zeros(0, dtype=np.int64)
+        found = ExactIndex(self.matrix(space)).search(query, k, nothing if exclude is None else exclude)
+        return self.signs(found)
+
+    def signs(self, found: Found) -> list[SimilarSign]:
+        """What an index over this gallery found, with names."""
+        return [
+            similar_sign(self.clips[row], value)
+            for row, value in zip(found.rows.tolist(), found.similarities.tolist(), strict=True)
+        ]
 
     def best(
         self, similarities: NDArray[np.float64], k: int, *, one_per_gloss: bool = False
     ) -> list[SimilarSign]:
-        """The k best of `similarities`, as `search` gives them.
+        """The k best of `similarities`.
 
         Args:
             similarities: (N,), NaN for clips that must not be found.
             k: How many at most.
             one_per_gloss: Give each gloss's best clip only, so that k different signs come back.
         """
-        order = np.argsort(-np.round(similarities, _ORDER_DECIMALS), kind="stable")  # NaN goes last
+        order = nearest_first(similarities, max(len(self), 1))
         if one_per_gloss:
             _, first = np.unique(np.array(self.glosses)[order], return_index=True)
             order = order[np.sort(first)]
-        return [
-            SimilarSign(self.clips[i], self.glosses[i], float(similarities[i]))
-            for i in order[:k].tolist()
-            if np.isfinite(similarities[i])
-        ]
+        return self.signs(Found(order[:k], similarities[order[:k]]))
 
 
-def _digest(document: Mapping[str, Any], vectors: NDArray[Any]) -> str:
-    words = json.dumps({key: value for key, value in document.items() if key != "sha256"}, sort_keys=True)
-    digest = hashlib.sha256(words.encode())
-    digest.update(f"{vectors.dtype} {vectors.shape}".encode())
-    digest.update(np.ascontiguousarray(vectors).tobytes())
+def similar_sign(clip: GalleryClip, similarity: float) -> SimilarSign:
+    """A clip of a gallery as a search gives it."""
+    return SimilarSign(clip.name, clip.gloss, similarity, clip.split, clip.signer)
+
+
+def unit_vectors(vectors: NDArray[np.floating]) -> Vectors:
+    """(N, D) vectors of any length above 0, each divided by it."""
+    single = vectors.astype(np.float32)
+    return single / np.maximum(np.linalg.norm(single, axis=1, keepdims=True), np.float32(1e-12))
+
+
+def _root(group: list[int], row: int) -> int:
+    while group[row] != row:
+        group[row] = row = group[group[row]]
+    return row
+
+
+def _digest(tensor: NDArray[Any]) -> str:
+    digest = hashlib.sha256(f"{tensor.dtype} {tensor.shape}".encode())
+    digest.update(np.ascontiguousarray(tensor).data)
     return digest.hexdigest()
+
+
+def _digest_of_document(document: Mapping[str, Any]) -> str:
+    words = json.dumps({k: v for k, v in document.items() if k != "document"}, sort_keys=True)
+    return hashlib.sha256(words.encode()).hexdigest()

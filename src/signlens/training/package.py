@@ -14,7 +14,7 @@ from signlens.files import file_sha256, whole_file
 from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble
 from signlens.fusion.learned_weights import choose_weights
 from signlens.models.inputs import SAM_SLR
-from signlens.retrieval.gallery import GALLERY_FILE, Gallery, embedding_space
+from signlens.retrieval.gallery import GALLERY_FILE, Gallery, GalleryClip, embedding_space, unit_vectors
 from signlens.skeleton.sam_slr import FRAMES
 from signlens.training import run as runs
 from signlens.training.distributed import ALONE
@@ -78,14 +78,13 @@ def package(data: Path, experiment: Experiment, run: Path, destination: Path, ve
     }
     document = destination / "model.json"
     _write(document, card)
-    from signlens.models.sign_model import SignModel
-
-    vectors = SignModel(destination).fuse_embeddings(embeddings)
     hashes[GALLERY_FILE] = Gallery(
-        vectors=vectors,
-        glosses=tuple(source.classes[source.labels[i]] for i in chosen),
-        clips=tuple(source.names[i] for i in chosen),
-        sources=tuple("" for _ in chosen),
+        vectors={name: unit_vectors(own) for name, own in embeddings.items()},
+        weights={name: weights[name] for name in embeddings},
+        clips=tuple(
+            GalleryClip(source.names[i], source.classes[source.labels[i]], source.signers[i], "train")
+            for i in chosen
+        ),
         model=f"{experiment.name} {version}",
         space=embedding_space(card),
     ).save(destination / GALLERY_FILE)

@@ -458,7 +458,7 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         PartMissing: A piece has not been trained.
     """
     from signlens.models.sign_model import SignModel
-    from signlens.retrieval.gallery import GALLERY_FILE, Gallery, embedding_space
+    from signlens.retrieval.gallery import GALLERY_FILE, Gallery, GalleryClip, embedding_space, unit_vectors
 
     made, facts = tables(data, experiment, out)
     corpus, _, _ = prepared_clips(data, 24)
@@ -503,10 +503,9 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
     rows = gallery_rows(corpus)
     _, embeddings = model.run({n: source.inputs(rows, s, None) for n, s in experiment.networks.items()})
     hashes[GALLERY_FILE] = Gallery(
-        vectors=model.fuse_embeddings(embeddings),
-        glosses=tuple(corpus.clips[i].gloss for i in rows),
-        clips=tuple(corpus.clips[i].name for i in rows),
-        sources=tuple("" for _ in rows),
+        vectors={name: unit_vectors(own) for name, own in embeddings.items()},
+        weights=model.weights,
+        clips=tuple(GalleryClip(c.name, c.gloss, c.signer, "train") for c in (corpus.clips[i] for i in rows)),
         model=f"{experiment.name} {version}",
         space=embedding_space(card),
     ).save(destination / GALLERY_FILE)

@@ -1,0 +1,144 @@
+"""Search of many vectors: one interface, and the exact search behind it.
+
+Whoever finds the candidates (one float32 product with all vectors here, a graph or a server elsewhere),
+`decide` has the last word on them: it takes their cosines anew in float64, so that the same question has the
+same answer however the candidates came about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.errors import UsageError
+from signlens.retrieval.scores import nearest_first
+
+Rows = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+SAME_CLIP = 1 - 1e-6
+"""From this cosine on, two embeddings are of the same clip: only storage rounding lies between them."""
+
+NOTHING: Rows = np.zeros(0, dtype=np.int64)
+
+_ROUNDING = 1e-5
+"""More than a float32 product of unit vectors of a few thousand dimensions is off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Result of a search, best first.
+
+    Attributes:
+        rows: (n,) rows of the clips found.
+        similarities: (n,) float64 cosines, descending.
+    """
+
+    rows: Rows
+    similarities: NDArray[np.float64]
+
+
+class Index(Protocol):
+    """Finds the most similar of N vectors."""
+
+    def __len__(self) -> int:
+        """Number of vectors."""
+        ...
+
+    def search(self, query: NDArray[np.floating], k: int, exclude: Rows = NOTHING) -> Found:
+        """The k rows of the highest cosine, best first; equal ones in the order of their rows.
+
+        Left out are the rows of `exclude`, and those with the query's own embedding (`SAME_CLIP`).
+
+        Args:
+            query: (D,) of any length above 0.
+            k: How many, at least 1; fewer come back when there are fewer.
+            exclude: Rows that must not be found.
+
+        Raises:
+            UsageError: k below 1, or the query is no vector of this dimension.
+        """
+        ...
+
+
+class ExactIndex:
+    """Compares with every vector: one matrix-vector product, then a partial sort.
+
+    Args:
+        vectors: (N, D) float32, each of length 1; not copied.
+    """
+
+    def __init__(self, vectors: Vectors) -> None:
+        self.vectors = vectors
+
+    def __len__(self) -> int:
+        """Number of vectors."""
+        return len(self.vectors)
+
+    def search(self, query: NDArray[np.floating], k: int, exclude: Rows = NOTHING) -> Found:
+        """See `Index.search`."""
+        check_k(k)
+        unit = unit_query(query, self.vectors.shape[1])
+        screened = self.vectors @ unit.astype(np.float32)
+        screened[exclude] = -np.inf
+        # Copies of the query must not take the places of others.
+        near = np.flatnonzero(screened >= SAME_CLIP - _ROUNDING)
+        screened[near[self.vectors[near].astype(np.float64) @ unit >= SAME_CLIP]] = -np.inf
+        floor = -2.0
+        if k < len(screened):
+            floor = max(floor, float(np.partition(screened, -k)[-k]) - _ROUNDING)
+        rows = np.flatnonzero(screened >= floor)
+        return decide(rows, self.vectors[rows], unit, k)
+
+
+def decide(rows: Rows, vectors: NDArray[np.floating], unit: NDArray[np.float64], k: int) -> Found:
+    """The k best of some candidates, by cosines in float64.
+
+    Args:
+        rows: (n,) candidates, in any order, each once.
+        vectors: (n, D) their unit vectors.
+        unit: (D,) the query, of length 1.
+        k: How many at most.
+    """
+    order = np.argsort(rows)
+    rows = rows[order]
+    cosine = np.clip(vectors[order].astype(np.float64) @ unit, -1, 1)
+    cosine[cosine >= SAME_CLIP] = np.nan
+    best = nearest_first(cosine, k)
+    return Found(rows[best], cosine[best])
+
+
+def check_k(k: int) -> None:
+    """Refuse a number of results that cannot be.
+
+    Raises:
+        UsageError: It is below 1.
+    """
+    if k < 1:
+        raise UsageError("k", f"{k} similar signs cannot be shown", "give at least 1")
+
+
+def unit_query(query: NDArray[np.floating], dimension: int) -> NDArray[np.float64]:
+    """A query divided by its length.
+
+    Args:
+        query: (D,).
+        dimension: The D that is expected.
+
+    Raises:
+        UsageError: It is no vector of this dimension, or has no direction.
+    """
+    if query.shape != (dimension,):
+        raise UsageError(
+            "query",
+            f"it has shape {query.shape}, but the gallery's embeddings have {dimension} dimensions",
+            "ask with an embedding of the model that made the gallery",
+        )
+    exact = query.astype(np.float64)
+    length = float(np.linalg.norm(exact))
+    if not np.isfinite(length) or length == 0:
+        raise UsageError("query", "it has no direction (all zero, or not numbers)", "give an embedding")
+    return exact / length

@@ -1,0 +1,107 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.neighbors import NearestNeighbors
+
+from signlens.errors import UsageError
+from signlens.retrieval.index import SAME_CLIP, ExactIndex
+
+
+def unit(rng, count, dimension):
+    vectors = rng.normal(size=(count, dimension))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 300), st.integers(8, 300), st.integers(1, 90))
+@settings(max_examples=60, deadline=None)
+def test_exact_search_agrees_with_scikit_learn(seed, count, dimension, k):
+    rng = np.random.default_rng(seed)
+    vectors, query = unit(rng, count, dimension), rng.normal(size=dimension)
+    found = ExactIndex(vectors).search(query, k)
+    reference = NearestNeighbors(n_neighbors=min(k, count), metric="cosine", algorithm="brute")
+    distances, rows = reference.fit(vectors.astype(np.float64)).kneighbors(query[None])
+    # From eight dimensions on, chance makes no near ties, and no vector that counts as the query itself.
+    assert found.rows.tolist() == rows[0].tolist()
+    assert np.allclose(found.similarities, 1 - distances[0], atol=1e-9)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 40), st.lists(st.integers(0, 199), max_size=30))
+@settings(max_examples=40, deadline=None)
+def test_excluded_rows_and_copies_of_the_query_make_room_for_others(seed, k, excluded):
+    rng = np.random.default_rng(seed)
+    vectors = unit(rng, 200, 24)
+    query = vectors[7] * 3
+    vectors[[50, 51, 52]] = vectors[7]
+    exclude = np.array(excluded, dtype=np.int64)
+    found = ExactIndex(vectors).search(query, k, exclude)
+    cosine = vectors.astype(np.float64) @ (query.astype(np.float64) / np.linalg.norm(query))
+    allowed = [r for r in np.argsort(-cosine, kind="stable") if r not in {7, 50, 51, 52, *excluded}]
+    assert found.rows.tolist() == allowed[:k]
+
+
+def test_equally_similar_rows_come_in_their_order_whatever_the_rounding():
+    rng = np.random.default_rng(0)
+    one = unit(rng, 1, 253)
+    vectors = np.concatenate([unit(rng, 500, 253), np.repeat(one, 1000, axis=0)])
+    # In float32 a product adds up the same numbers in another order in another row.
+    query = one[0] + np.float32(0.02) * rng.normal(size=253).astype(np.float32)
+    for k in (1, 5, 999):
+        assert ExactIndex(vectors).search(query, k).rows.tolist() == list(range(500, 500 + k))
+
+
+def test_the_same_clip_is_told_from_a_very_similar_one():
+    rng = np.random.default_rng(1)
+    query = unit(rng, 1, 64)[0].astype(np.float64)
+    aside = rng.normal(size=64)
+    aside -= aside @ query * query
+    aside /= np.linalg.norm(aside)
+
+    def at(cosine):
+        return (cosine * query + np.sqrt(1 - cosine**2) * aside).astype(np.float32)
+
+    vectors = np.stack([at(1 - 2e-7), at(1 - 5e-6), at(0.5)])
+    found = ExactIndex(vectors).search(query, 3)
+    assert found.rows.tolist() == [1, 2]
+    assert found.similarities[0] < SAME_CLIP
+
+
+def test_all_rows_excluded_or_no_rows_give_nothing():
+    vectors = unit(np.random.default_rng(2), 5, 8)
+    assert len(ExactIndex(vectors).search(np.ones(8), 3, np.arange(5)).rows) == 0
+    assert len(ExactIndex(vectors[:0]).search(np.ones(8), 3).rows) == 0
+
+
+def test_the_answer_is_within_a_third_of_a_bare_product():
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((60_000, 256), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    query = vectors[11]
+    index = ExactIndex(vectors)
+
+    def seconds(work):
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    # The best of many, by turns, for as long as it takes: other work on the machine must not count.
+    bare, search = [], []
+    for _ in range(200):
+        bare.append(seconds(lambda: vectors @ query))
+        search.append(seconds(lambda: index.search(query, 50)))
+        if len(bare) >= 10 and min(search) <= 1.3 * min(bare):
+            break
+    assert min(search) <= 1.3 * min(bare)
+
+
+@pytest.mark.parametrize("query", [np.zeros(16), np.full(16, np.nan), np.ones(17), np.ones((1, 16))])
+def test_a_query_without_direction_or_of_another_dimension_is_refused(query):
+    with pytest.raises(UsageError, match=r"direction|16 dimensions"):
+        ExactIndex(unit(np.random.default_rng(4), 3, 16)).search(query, 3)
+
+
+def test_k_below_one_is_refused():
+    with pytest.raises(UsageError, match="at least 1"):
+        ExactIndex(unit(np.random.default_rng(4), 3, 16)).search(np.ones(16), 0)
