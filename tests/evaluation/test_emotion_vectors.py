@@ -20,6 +20,7 @@ from signlens.evaluation.emotion_vectors import EmotionBoost, EmotionVectors, re
 from signlens.evaluation.metrics import top_k_hits
 from signlens.evaluation.systems import Settings, Teacher, answer
 from signlens.fusion.emotion_strength import choose_strength
+from signlens.fusion.ensemble import fit_temperature
 from signlens.recognition import EMOTIONS
 
 HEAD = "clip," + ",".join(EMOTIONS)
@@ -149,8 +150,9 @@ def test_the_strength_is_chosen_on_the_validation_file(tmp_path: Path) -> None:
     )
     path = written(tmp_path / "val.npz", validation)
     made = answer("joint+emotion", Teacher(scores, settings(both, fit_on=path)))
+    heat = fit_temperature(validation.streams["joint"], validation.labels)
     expected = choose_strength(
-        validation.streams["joint"], validation.labels, more.values, MAP.class_emotions(GLOSSES)
+        validation.streams["joint"] / heat, validation.labels, more.values, MAP.class_emotions(GLOSSES)
     )
     assert made.learned["emotion"]["strength"] == expected.strength > 0
     assert made.learned["fitted_on"] == str(path)
@@ -182,7 +184,7 @@ def test_evaluate_compares_with_and_without(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
-    assert [s["name"] for s in found["systems"]] == ["sam-slr", "sam-slr+emotion"]
+    assert [s["name"] for s in found["systems"]] == ["sam-slr+temperature", "sam-slr+temperature+emotion"]
     said = found["data"]["emotion"]
     assert (said["gloss_map"], said["gloss_map_sha256"]) == (MAP.name, MAP.sha256)
     assert said["clips_without_vector"] == said["clips_without_face"] == 10
@@ -190,7 +192,7 @@ def test_evaluate_compares_with_and_without(tmp_path: Path) -> None:
     assert any("enjoy" in note for note in found["notes"])
     plain, boosted = (
         answer(s, Teacher(scores, settings(read_emotion_vectors(paths[1])))).scores
-        for s in ("sam-slr", "sam-slr+emotion")
+        for s in ("sam-slr+temperature", "sam-slr+emotion")
     )
     expected = mcnemar(*(top_k_hits(s, scores.labels, 1) for s in (plain, boosted)))
     assert found["comparison"]["mcnemar"]["p_value"] == pytest.approx(expected.p_value)

@@ -122,7 +122,7 @@ def evaluate(
         if boost is not None and pair is None:
             assert scores is not None
             plain = weights or command.ensemble_of(scores)
-            pair = (plain, f"{plain}+emotion")
+            pair = (command.calibrated(plain), f"{command.calibrated(plain)}+emotion")
         settings = Settings(by, draws, seed, fit_on, cross_fit, folds, boost)
         with progress_bar() as progress:
             if pair is not None:

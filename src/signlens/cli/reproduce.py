@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from signlens.cli.evaluate import By, Draws, Seed, print_table, wide_console, with_interval
+from signlens.cli.evaluate import By, Draws, GlossMapName, Seed, print_table, wide_console, with_interval
 from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json
 from signlens.errors import UsageError
 
@@ -21,13 +21,13 @@ def reproduce(
         str,
         typer.Argument(
             metavar="NAME",
-            help="table1, table2, table12, table13, fig10, fig11; sam-slr-ablations; "
+            help="table1 ... table6, table12, table13, fig4, fig10, fig11; sam-slr-ablations; "
             "emosign-table2, -table3, -table4.",
         ),
     ],
     dataset: Annotated[Path | None, typer.Option("--dataset", help="Dataset folder, for table1.")] = None,
     scores: Annotated[
-        Path | None, typer.Option("--scores", help="Scores of any system (.npz), for table2.")
+        Path | None, typer.Option("--scores", help="Scores of any system (.npz), for table2 to table6, fig4.")
     ] = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="The ensemble of the scores; the paper's by default.")
@@ -36,8 +36,8 @@ def reproduce(
         Path | None,
         typer.Option(
             "--predictions",
-            help="For table2, predicted classes alone (.csv: clip, label, pred...); for EmoSign's, "
-            "what `emosign score` reads.",
+            help="For table2, table5 and table6, predicted classes alone (.csv: clip, label, pred...); for "
+            "EmoSign's, what `emosign score` reads.",
         ),
     ] = None,
     column: Annotated[
@@ -56,6 +56,24 @@ def reproduce(
     model: Annotated[
         Path | None, typer.Option("--model", help="Folder of a sign model; the shipped one by default.")
     ] = None,
+    emotion: Annotated[
+        Path | None,
+        typer.Option(
+            "--emotion", help="What the faces show (.csv: clip, neutral .. contempt), for table3 on."
+        ),
+    ] = None,
+    gloss_map: GlossMapName = None,
+    glosses: Annotated[
+        Path | None, typer.Option("--glosses", help="The classes' names, such as WLASL's class list.")
+    ] = None,
+    exclude_signer: Annotated[
+        list[str] | None,
+        typer.Option("--exclude-signer", help="Whose clips are left out, on both sides; once for each."),
+    ] = None,
+    slope: Annotated[float, typer.Option("--slope", help="Of the augmentation as printed.")] = 1.0,
+    tau: Annotated[
+        float | None, typer.Option("--tau", help="An emotion is shown above this weight (table3, table4).")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Also draw a figure into this file (.svg, .png, .pdf).")
     ] = None,
@@ -67,13 +85,20 @@ def reproduce(
     """Print one table of the papers from your data: theirs beside ours."""
     with errors_to_exit_codes():
         from signlens.emosign import reproduce as emosign
+        from signlens.evaluation import emotion_tables
         from signlens.evaluation import orientation_tables as orientation
         from signlens.evaluation import reproduce as slr_sentiment
         from signlens.evaluation.reproduce import Request
         from signlens.evaluation.systems import Settings
         from signlens.training import ablations
 
-        recipes = slr_sentiment.RECIPES | orientation.RECIPES | ablations.RECIPES | emosign.RECIPES
+        recipes = (
+            slr_sentiment.RECIPES
+            | emotion_tables.RECIPES
+            | orientation.RECIPES
+            | ablations.RECIPES
+            | emosign.RECIPES
+        )
         if name not in recipes:
             raise UsageError(
                 name, "is not a table that can be reproduced", f"there are: {', '.join(recipes)}"
@@ -90,6 +115,12 @@ def reproduce(
             rule=rule,
             run=run,
             model=model,
+            emotion=emotion,
+            gloss_map=gloss_map,
+            glosses=glosses,
+            exclude_signers=tuple(dict.fromkeys(exclude_signer or ())),
+            slope=slope,
+            tau=tau,
             out=out,
         )
         made = recipes[name](request)
@@ -106,7 +137,7 @@ def _print(made: Reproduction) -> None:
 
     console = wide_console()
     console.print(f"Theirs: {made.theirs}", markup=False, soft_wrap=True)
-    said = "; ".join(f"{key} {value}" for key, value in made.data.items() if value is not None)
+    said = "; ".join(f"{key} {value}" for key, value in made.data.items() if _shown(key, value))
     console.print(f"Ours: {said}", markup=False, soft_wrap=True)
     unsaid = [key for key in ("dataset", "split", "extractor") if made.data.get(key, "") is None]
     if unsaid:
@@ -114,7 +145,7 @@ def _print(made: Reproduction) -> None:
     console.print()
     rows = []
     for row in made.rows:
-        digits = {"sum over classes": 4, "clips": 0, "alpha": 3}.get(row.unit, 2)
+        digits = {"sum over classes": 4, "clips": 0, "alpha": 3, "share": 4}.get(row.unit, 2)
         cells = (
             with_interval(row.ours, digits=digits)
             if isinstance(row.ours, Interval)
@@ -131,3 +162,8 @@ def _print(made: Reproduction) -> None:
         console.print(f"- {note}", markup=False)
     if made.figure is not None:
         console.print(f"Figure: {made.figure}", markup=False)
+
+
+def _shown(key: str, value: object) -> bool:
+    """What is said of the data to a person: no tests (the notes say them), nothing empty."""
+    return key != "tests" and value not in (None, {}, [])

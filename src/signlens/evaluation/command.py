@@ -24,7 +24,9 @@ from signlens.evaluation.metrics import (
     wilson,
 )
 from signlens.evaluation.scores import ScoreSet, read_scores
-from signlens.evaluation.systems import Answer, Settings, Teacher, answer, default_weighting
+from signlens.evaluation.systems import Answer, Settings, Teacher, answer, calibrated, default_weighting
+
+__all__ = ["calibrated", "compare", "ensemble_of", "evaluate"]
 
 Progress = Callable[[str, int, int], None]
 

@@ -45,12 +45,17 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
         only_first=only_first,
         only_second=only_second,
         neither=int((~first_right & ~second_right).sum()),
-        p_value=_two_sided_sign_test(only_first, only_second),
+        p_value=sign_test(only_first, only_second),
     )
 
 
-def _two_sided_sign_test(wins: int, losses: int) -> float:
-    """P(a split of fair coin tosses at least as uneven), in whole numbers until the last division."""
+def sign_test(wins: int, losses: int) -> float:
+    """P(a split of fair coin tosses at least as uneven), two-sided; in whole numbers until the last division.
+
+    Args:
+        wins: Tosses of one side.
+        losses: Of the other.
+    """
     n = wins + losses
     term, tail = 1, 0
     for k in range(min(wins, losses) + 1):

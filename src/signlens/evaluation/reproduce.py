@@ -7,7 +7,7 @@ joins.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from signlens.evaluation.metrics import (
     measure,
     outcomes,
 )
-from signlens.evaluation.scores import read_scores, repeated, signers_in_names, some_of
+from signlens.evaluation.scores import ScoreSet, read_scores, repeated, signers_in_names, some_of
 from signlens.evaluation.systems import Settings, Teacher, answer
 from signlens.fusion.ensemble import SLR_SENTIMENT_WEIGHTS
 
@@ -49,6 +49,12 @@ class Request:
         rule: How EmoSign's labels are made of the annotations.
         run: Folder of a run.
         model: Folder of a sign model; the shipped one when None.
+        emotion: Emotion vectors of the clips, see `signlens.evaluation.emotion_vectors`.
+        gloss_map: Which glosses an expression speaks for; the maps that the paper's tables rest on when None.
+        glosses: The classes' names, where scores or predictions do not hold them.
+        exclude_signers: Whose clips are left out.
+        slope: Of the augmentation as printed.
+        tau: The weight above which an emotion is taken for shown; the table's own when None.
         out: File for a figure.
     """
 
@@ -63,6 +69,12 @@ class Request:
     rule: str | None = None
     run: Path | None = None
     model: Path | None = None
+    emotion: Path | None = None
+    gloss_map: str | None = None
+    glosses: Path | None = None
+    exclude_signers: tuple[str, ...] = ()
+    slope: float = 1.0
+    tau: float | None = None
     out: Path | None = None
 
 
@@ -185,14 +197,14 @@ TABLE_2_CLASSES = 2000
 _TABLE_2_THEIRS = (
     "WLASL2000, the paper's val split (2,723 clips), four SL-GCN streams, epochs selected on its test split"
 )
-_PAPER_NAMES = {
+PAPER_NAMES = {
     "top1_per_instance": "Top1 accuracy",
     "top5_per_instance": "Top5 accuracy",
     "top10_per_instance": "Top10 accuracy",
     "l1_of_min_max_scores": "Mean loss normal",
     "l1_of_softmax": "Mean loss Softmax",
 }
-_LOSSES = (
+LOSSES = (
     "The paper's losses are sums over the classes, not means. l1_of_min_max_scores (0 to the number of "
     "classes): the distance of the scores, stretched to 0..1 in each clip, from the one-hot truth; it mostly "
     "shows the shape of the wrong classes' scores. l1_of_softmax (0 to 2): the same of the softmax, which is "
@@ -245,16 +257,8 @@ def table2(request: Request) -> Reproduction:
 
 def _table2_of_scores(request: Request, path: Path) -> Reproduction:
     settings = request.settings
-    scores = read_scores(path)
-    words = request.weights
-    if words is None and len(scores.streams) == 1:
-        words = next(iter(scores.streams))
-    if words is None and set(SLR_SENTIMENT_WEIGHTS) <= set(scores.streams):
-        words = ",".join(f"{name}={weight:g}" for name, weight in SLR_SENTIMENT_WEIGHTS.items())
-    if words is None:
-        raise UsageError(
-            path, f"has the streams {', '.join(scores.streams)}", "say how to join them: --weights"
-        )
+    scores, excluded = without_signers(read_scores(path), request.exclude_signers)
+    words = ensemble_words(scores, request.weights)
     answered = answer(words, Teacher(scores, settings))
     found = outcomes(answered.scores, scores.labels)
     groups, notes = resampling_units(scores.signers, scores.source, settings.by)
@@ -267,7 +271,7 @@ def _table2_of_scores(request: Request, path: Path) -> Reproduction:
         rows.append(
             Row(
                 name,
-                _PAPER_NAMES[name],
+                PAPER_NAMES[name],
                 "percent",
                 TABLE_2[name],
                 metrics[name],
@@ -280,7 +284,7 @@ def _table2_of_scores(request: Request, path: Path) -> Reproduction:
         ("l1_of_softmax", l1_of_softmax(found)),
     ):
         ours = bootstrap(losses, groups=groups, draws=settings.draws, seed=settings.seed)
-        rows.append(Row(name, _PAPER_NAMES[name], "sum over classes", TABLE_2[name], ours))
+        rows.append(Row(name, PAPER_NAMES[name], "sum over classes", TABLE_2[name], ours))
     if scores.classes != TABLE_2_CLASSES:
         notes.append(
             f"Ours chooses among {scores.classes:,} classes, theirs among {TABLE_2_CLASSES:,}: neither "
@@ -290,25 +294,78 @@ def _table2_of_scores(request: Request, path: Path) -> Reproduction:
         name="table2",
         title=f"{PAPER}, Table 2: recognition without emotion",
         theirs=_TABLE_2_THEIRS,
-        data={**describe(scores), "weights": words},
+        data={**describe(scores), "weights": words, "signers_left_out": excluded or None},
         intervals=describe_intervals(settings),
         rows=tuple(rows),
-        notes=(*notes, _LOSSES),
+        notes=(*notes, LOSSES),
     )
+
+
+def ensemble_words(scores: ScoreSet, given: str | None) -> str:
+    """The system that a table is about: the one given, the only stream, or the paper's ensemble.
+
+    Raises:
+        UsageError: None is given and none stands out.
+    """
+    if given is not None:
+        return given
+    if len(scores.streams) == 1:
+        return next(iter(scores.streams))
+    if set(SLR_SENTIMENT_WEIGHTS) <= set(scores.streams):
+        return ",".join(f"{name}={weight:g}" for name, weight in SLR_SENTIMENT_WEIGHTS.items())
+    raise UsageError(
+        scores.source, f"has the streams {', '.join(scores.streams)}", "say how to join them: --weights"
+    )
+
+
+def left_out(
+    signers: NDArray[np.str_] | None, source: str, excluded: Sequence[str]
+) -> tuple[NDArray[np.bool_] | None, dict[str, int]]:
+    """(N,) which clips are of signers to leave out, or None where there are none; and how many of each.
+
+    Raises:
+        UsageError: The signers are not known, one has no clip, or nothing remains.
+    """
+    if not excluded:
+        return None, {}
+    if signers is None:
+        raise UsageError(source, "does not say who signs each clip", "leave out --exclude-signer")
+    counts = {signer: int((signers == signer).sum()) for signer in excluded}
+    for signer, clips in counts.items():
+        if not clips:
+            raise UsageError(
+                "--exclude-signer",
+                f"no clip of {source} is signed by {signer}",
+                f"there are {some_of(np.unique(signers))}",
+            )
+    out = np.isin(signers, list(counts))
+    if out.all():
+        raise UsageError("--exclude-signer", "no clip remains", "leave out fewer signers")
+    return out, counts
+
+
+def without_signers(scores: ScoreSet, excluded: Sequence[str]) -> tuple[ScoreSet, dict[str, int]]:
+    """The scores without the clips of some signers, and how many these are; see `left_out`."""
+    out, counts = left_out(scores.signers, scores.source, excluded)
+    return (scores if out is None else scores.take(~out)), counts
 
 
 def _table2_of_predictions(request: Request, path: Path) -> Reproduction:
     settings = request.settings
     if request.weights is not None:
         raise UsageError("--weights", "are for scores, not for predictions", "leave them out")
-    clips, labels, columns = _read_predictions(path)
+    clips, labels, columns = read_predictions(path)
     column = request.column or list(columns)[-1]
     if column not in columns:
         raise UsageError("--column", f"{path} has no {column}", f"give one of {', '.join(columns)}")
+    signers = signers_in_names(clips)
+    out, excluded = left_out(signers, str(path), request.exclude_signers)
+    if out is not None and signers is not None:
+        labels, signers = labels[~out], signers[~out]
+        columns = {name: values[~out] for name, values in columns.items()}
     predicted = columns[column]
     right = predicted == labels
     classes = int(max(labels.max(), predicted.max())) + 1
-    signers = signers_in_names(clips)
     groups, notes = resampling_units(signers, str(path), settings.by)
     # Ranks and probabilities are not known; what is made of them is not read.
     of = Outcomes(
@@ -320,7 +377,7 @@ def _table2_of_predictions(request: Request, path: Path) -> Reproduction:
     rows = [
         Row(
             name,
-            _PAPER_NAMES[name],
+            PAPER_NAMES[name],
             "percent" if name.startswith("top") else "sum over classes",
             printed,
             metrics[name] if name == "top1_per_instance" else None,
@@ -349,6 +406,7 @@ def _table2_of_predictions(request: Request, path: Path) -> Reproduction:
             "classes_with_clips": len(np.unique(labels)),
             "signers": None if signers is None else len(np.unique(signers)),
             "signers_from": None if signers is None else "clip names",
+            "signers_left_out": excluded or None,
         },
         intervals=describe_intervals(settings),
         rows=tuple(rows),
@@ -356,7 +414,7 @@ def _table2_of_predictions(request: Request, path: Path) -> Reproduction:
     )
 
 
-def _read_predictions(
+def read_predictions(
     path: Path,
 ) -> tuple[NDArray[np.str_], NDArray[np.int64], dict[str, NDArray[np.int64]]]:
     """Clips, true classes, and every column of predictions.

@@ -3,8 +3,10 @@
 The name of a stream; ``joint=1,bone=0.9`` (fixed weights of raw logits); ``sam-slr`` (its published weights);
 ``learned`` (on validation, or cross-fitted); ``chosen`` (the best of these, likewise). ``+temperature``
 behind it calibrates it by one temperature, learned likewise. ``+emotion`` behind that boosts the glosses
-that the face speaks for, by a strength learned likewise; ``+emotion=2`` by this strength;
-``+emotion-as-printed`` multiplies the raw logits as the SLR-sentiment paper does.
+that the face speaks for, by a strength learned likewise (fixed weights are calibrated first: a strength that
+is learned on flat probabilities only makes up for their flatness); ``+emotion=2`` by this strength;
+``+emotion-as-printed`` multiplies the raw logits as the SLR-sentiment paper does (by 1 + v; ``=0.8`` behind
+it: by 1 + 0.8 v).
 """
 
 from __future__ import annotations
@@ -184,7 +186,7 @@ def answer(what: str, teacher: Teacher) -> Answer:
     if what in scores.streams:
         return _fixed(scores, {what: 1.0})
     plain, plus, how = what.rpartition(EMOTION)
-    if plus and (how in ("", AS_PRINTED) or how.startswith("=")):
+    if plus and (not how or how.startswith((AS_PRINTED, "="))):
         return _with_emotion(plain, how, teacher)
     if what.endswith(TEMPERATURE):
         return _calibrated(what.removesuffix(TEMPERATURE), teacher)
@@ -272,20 +274,24 @@ def _with_emotion(plain: str, how: str, teacher: Teacher) -> Answer:
     The strength for a clip is learned on none of the clips that the plain system is asked about together
     with it: on the validation file, or on the other folds, where the plain system is learned anew.
     """
-    scores, boost = teacher.scores, teacher.settings.emotion
+    scores, boost, what = teacher.scores, teacher.settings.emotion, f"{plain}{EMOTION}{how}"
     if boost is None:
-        raise UsageError(f"{plain}{EMOTION}{how}", "needs to know what the faces show", "give --emotion FILE")
-    if how == AS_PRINTED:
+        raise UsageError(what, "needs to know what the faces show", "give --emotion FILE")
+    printed = how.startswith(AS_PRINTED)
+    if printed:
         boost = replace(boost, include_grammatical=True)
     classes = boost.class_emotions(scores)
     vectors = boost.vectors.of(scores.clips)
+    plain = plain if how else calibrated(plain)
     base = answer(plain, teacher)
     facts: dict[str, Any] = {**boost.facts(scores), "without": base.learned}
-    if how == AS_PRINTED:
-        made = multiply_logits(base.scores, vectors, classes, top_k=boost.top_k)
-        return Answer(made, base.weights, base.temperature, {"emotion": facts})
-    if how.startswith("="):
-        strength = _strength(plain, how)
+    if printed:
+        number = how.removeprefix(AS_PRINTED)
+        slope = _strength(what, number) if number else 1.0
+        made = multiply_logits(base.scores, vectors, classes, slope=slope, top_k=boost.top_k)
+        return Answer(made, base.weights, base.temperature, {"emotion": {**facts, "slope": slope}})
+    if how:
+        strength = _strength(what, how)
         made = add_log_boost(base.scores, vectors, classes, strength, boost.top_k)
         return Answer(made, base.weights, base.temperature, {"emotion": {**facts, "strength": strength}})
 
@@ -313,13 +319,19 @@ def _with_emotion(plain: str, how: str, teacher: Teacher) -> Answer:
     )
 
 
-def _strength(plain: str, how: str) -> float:
+def calibrated(plain: str) -> str:
+    """The words for a system with calibrated probabilities: with a temperature where it has none."""
+    return plain if plain in (LEARNED, CHOSEN) or plain.endswith(TEMPERATURE) else plain + TEMPERATURE
+
+
+def _strength(what: str, said: str) -> float:
+    """The number behind ``=``."""
     try:
-        strength = float(how.removeprefix("="))
+        strength = float(said.removeprefix("=")) if said.startswith("=") else math.nan
     except ValueError:
         strength = math.nan
     if not math.isfinite(strength) or strength < 0:
-        raise UsageError(f"{plain}{EMOTION}{how}", "this is no strength", "write +emotion=1, with 0 or more")
+        raise UsageError(what, "this is no strength", f"write {EMOTION}=1, with a number of 0 or more")
     return strength
 
 

@@ -16,8 +16,9 @@ from signlens.emotion.boost import add_log_boost, top_classes
 from signlens.errors import UsageError
 from signlens.fusion.ensemble import log_softmax
 
-STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""The lambdas to choose from; 0 leaves the boost out."""
+STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""The lambdas to choose from; 0 leaves the boost out. At 64 a face that is sure outweighs a rival of 60 times
+the probability."""
 
 Criterion = Literal["nll", "top1"]
 Floats = NDArray[np.float64]
@@ -144,7 +145,8 @@ def choose_strength(
     """The lambda that does best on validation clips; the smallest of several as good.
 
     Args:
-        scores: (N, C) whose softmax is the probabilities, of clips that are not reported.
+        scores: (N, C) whose softmax is the probabilities, calibrated, of clips that are not reported. On
+            flat probabilities a likely strength only makes up for their flatness.
         labels: (N,) true classes.
         vectors: (N, 8) probabilities; zeros where no face was seen.
         class_emotions: (C,) see `GlossMap.class_emotions`.
