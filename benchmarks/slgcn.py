@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import importlib
 import io
 import json
@@ -236,6 +237,28 @@ def compare_gradients(model: SLGCN, peer: nn.Module, clips: Tensor, labels: Tens
     return {
         "logits_differ": float((logits - expected).abs().max() / expected.abs().max()),
         "gradients_differ": worst / largest,
+        **gradient_errors(model, peer, clips[:4], labels[:4]),
+    }
+
+
+def gradient_errors(model: SLGCN, peer: nn.Module, clips: Tensor, labels: Tensor) -> dict[str, float]:
+    """How far both networks' float32 gradients are from float64, relative: rounding."""
+    exact = copy.deepcopy(model).double()
+
+    def gradients(network: nn.Module, logits: Tensor, rename: Callable[[str], str]) -> list[Tensor]:
+        network.zero_grad()
+        nn.functional.cross_entropy(logits, labels).backward()
+        found = dict(network.named_parameters())
+        made = [found[rename(name)].grad for name, _ in model.named_parameters()]
+        network.zero_grad()
+        return [g.double().flatten() for g in made if g is not None]
+
+    truth = torch.cat(gradients(exact, exact(clips.double())[0], str))
+    ours = torch.cat(gradients(model, model(clips)[0], str))
+    theirs = torch.cat(gradients(peer, peer(clips[..., None], 1.0), peer_name))
+    return {
+        "gradient_error": float((ours - truth).norm() / truth.norm()),
+        "peer_gradient_error": float((theirs - truth).norm() / truth.norm()),
     }
 
 
@@ -341,6 +364,10 @@ def print_tables(found: dict[str, Any], met: dict[str, bool]) -> None:
             print(f"  ours: {times(part['times_the_peer'])}")
             print(f"  bfloat16: {times(part['bfloat16_times_the_peer'])}")
             print(f"  logits differ {part['logits_differ']:.1e}, gradients {part['gradients_differ']:.1e}")
+            print(
+                f"  gradients off float64 by {part['gradient_error']:.1e}, "
+                f"the peer's by {part['peer_gradient_error']:.1e}"
+            )
     for name, good in met.items():
         print(f"  target of {name}: {'met' if good else 'MISSED'}")
 

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from signlens.models.slgcn import ChannelNorm, by_channel, by_subset
+from signlens.models.slgcn import ChannelNorm, NormalisedMixing
 
 
 @dataclass(frozen=True)
@@ -95,17 +95,12 @@ class SharedBatchNorm(nn.Module):
         for name, buffer in layer.named_buffers(recurse=False):
             self.register_buffer(name, buffer)
         self.eps, self.momentum = layer.eps, 0.1 if layer.momentum is None else layer.momentum
-        # SL-GCN's own layer has the channels first, and the subsets of a channel next to each other.
-        self.channels_first = isinstance(layer, ChannelNorm)
-        self.subsets = layer.subsets if isinstance(layer, ChannelNorm) else 1
+        self.channels_first = isinstance(layer, ChannelNorm)  # SL-GCN's own layer
 
-    def forward(self, x: Tensor, lacking: Tensor | None = None) -> Tensor:
-        """(N, C, ...), or (C, ...) where channels come first, to the same shape; see `ChannelNorm`."""
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, ...), or (C, ...) where channels come first, to the same shape."""
         channel = 0 if self.channels_first else 1
         shape = [-1 if axis == channel else 1 for axis in range(x.dim())]
-        if lacking is not None:
-            x = x + by_channel(lacking, self.subsets).view(shape)
-        weight, bias = by_channel(self.weight, self.subsets), by_channel(self.bias, self.subsets)
         if self.training:
             axes = [axis for axis in range(x.dim()) if axis != channel]
             values = x.float()
@@ -117,13 +112,17 @@ class SharedBatchNorm(nn.Module):
             variance = (sums[channels:-1] / total - mean * mean).clamp(min=0)
             with torch.no_grad():
                 unbiased = variance * total / (total - 1).clamp(min=1)
-                self.running_mean.lerp_(by_subset(mean, self.subsets), self.momentum)
-                self.running_var.lerp_(by_subset(unbiased, self.subsets), self.momentum)
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(unbiased, self.momentum)
         else:
-            mean = by_channel(self.running_mean, self.subsets)
-            variance = by_channel(self.running_var, self.subsets)
-        scale = weight * torch.rsqrt(variance + self.eps)
-        return x * scale.view(shape) + (bias - mean * scale).view(shape)
+            mean, variance = self.running_mean, self.running_var
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return x * scale.view(shape) + (self.bias - mean * scale).view(shape)
+
+
+def _sum_in_place(value: Tensor) -> Tensor:
+    dist.all_reduce(value)
+    return value
 
 
 def _all_reduce(value: Tensor) -> Tensor:
@@ -146,9 +145,11 @@ class _Sum(torch.autograd.Function):
 
 
 def share_batch_norm(model: nn.Module) -> nn.Module:
-    """Replace every batch normalisation by one over all processes; names in the state stay."""
+    """Make every batch normalisation one over all processes; names in the state stay."""
     for name, child in model.named_children():
-        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(child, NormalisedMixing):
+            child.total = _sum_in_place
+        elif isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             setattr(model, name, SharedBatchNorm(child))
         else:
             share_batch_norm(child)

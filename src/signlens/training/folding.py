@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from signlens.models.slgcn import SLGCN, Block, ChannelNorm, DecoupledGraphConv, STCAttention, TemporalConv
 
 
-def scale_and_shift(norm: ChannelNorm | nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+def scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """What a batch norm does in evaluation: x to scale * x + shift, each (C,) float64."""
     if norm.running_mean is None or norm.running_var is None:
         raise AssertionError("a batch norm without running statistics cannot be folded")
