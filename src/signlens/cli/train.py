@@ -62,10 +62,17 @@ def train(
 def export(
     run: RunFolder,
     to: Annotated[Path, typer.Option("--to", help="Folder of the model; its files are replaced.")],
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Of the networks: float32; float16 (weights, half the size); int8 (a quarter). "
+            "See docs/speed.md for what they cost."
+        ),
+    ] = "float32",
 ) -> None:
     """Write a run's model: ONNX files, vocabulary and calibration, gallery, results."""
     with errors_to_exit_codes():
         from signlens.training import command
 
-        card = command.export(run, to)
+        card = command.export(run, to, precision)
         typer.echo(f"{to}: {card['name']} {card['version']}, {card['glosses']} glosses")

@@ -159,16 +159,22 @@ def starter_tables(run: Path) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def export(run: Path, destination: Path) -> dict[str, Any]:
+def export(run: Path, destination: Path, precision: str = "float32") -> dict[str, Any]:
     """Write a run's model folder: ONNX files, ``model.json``, gallery, results.
 
+    Args:
+        run: The run's folder.
+        destination: The model's folder.
+        precision: Of the networks, one of `signlens.training.precision.PRECISIONS`.
+
     Raises:
-        UsageError: The folder is not a run's.
+        UsageError: The folder is not a run's, or there is no such precision.
         PartMissing: A piece has not been trained.
     """
     from signlens.training import package, starter_results
+    from signlens.training.precision import check_precision
 
+    check_precision(precision)
     experiment, data = open_run(run)
-    if _is_starter(experiment):
-        return starter_results.package(data, experiment, run, destination, __version__)
-    return package.package(data, experiment, run, destination, __version__)
+    make = starter_results.package if _is_starter(experiment) else package.package
+    return make(data, experiment, run, destination, __version__, precision)

@@ -21,6 +21,7 @@ from signlens.training.distributed import ALONE
 from signlens.training.experiment import Experiment, NetworkSettings
 from signlens.training.export import export_onnx
 from signlens.training.loop import infer
+from signlens.training.precision import FLOAT32, calibration_rows, reduce_precision
 from signlens.training.sources import VALIDATION, ClipSource, Rows, Split
 
 KNOWN_ACCEPTED = 0.9
@@ -30,7 +31,14 @@ PER_GLOSS = 12
 """Training clips of a gloss whose embeddings ship."""
 
 
-def package(data: Path, experiment: Experiment, run: Path, destination: Path, version: str) -> dict[str, Any]:
+def package(
+    data: Path,
+    experiment: Experiment,
+    run: Path,
+    destination: Path,
+    version: str,
+    precision: str = FLOAT32,
+) -> dict[str, Any]:
     """Write the model folder: ONNX files, card, gallery of training clips.
 
     The ensemble's weights, the temperature and the threshold for unknown signs come from the validation
@@ -42,6 +50,7 @@ def package(data: Path, experiment: Experiment, run: Path, destination: Path, ve
         run: The run's folder.
         destination: The model's folder; its files are replaced.
         version: The model's version.
+        precision: Of the networks, one of `signlens.training.precision.PRECISIONS`.
 
     Returns:
         The content of ``model.json``.
@@ -61,6 +70,8 @@ def package(data: Path, experiment: Experiment, run: Path, destination: Path, ve
         network = runs.load_network(run, experiment, (name, split.name), len(source.classes))
         file = f"{name}.onnx"
         export_onnx(network, source.inputs(some, settings, None), destination / file)
+        calibration = source.inputs(calibration_rows(split.train), settings, None)
+        reduce_precision(destination / file, precision, calibration)
         hashes[file] = file_sha256(destination / file)
         entries.append(_entry(name, file, settings, experiment.data.preparation, weights[name]))
         embeddings[name] = infer(network, source, settings, chosen, ALONE)[1]
@@ -68,6 +79,7 @@ def package(data: Path, experiment: Experiment, run: Path, destination: Path, ve
         "name": experiment.name,
         "version": version,
         "extractor": source.extractor,
+        "precision": precision,
         "classes": list(source.classes),
         "glosses": len(source.classes),
         "idle": None,

@@ -1,8 +1,9 @@
 """The starter model's tables, its calibration, and the folder that ships.
 
-All scores come from the out-of-fold splits of `signlens.training.starter`. The one ensemble weight
-that is learned (the hand-shape network's, beside SAM-SLR's fixed stream weights) and the temperature
-are cross-fitted: for the clips of a fold they are chosen on the other folds.
+All scores come from the out-of-fold splits of `signlens.training.starter`. SAM-SLR's fixed weights make one
+system of the four streams; its weight beside the hand-shape network's, and the temperature, are learned as
+every ensemble's are (`signlens.fusion.learned_weights`) and cross-fitted: for the clips of a fold on the
+other folds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from signlens.evaluation.metrics import (
     top_k_hits,
 )
 from signlens.files import file_sha256, whole_file
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax
+from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
+from signlens.fusion.learned_weights import learn_weights
 from signlens.skeleton.hand_features import hand_features
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
 from signlens.training import run
@@ -32,6 +34,7 @@ from signlens.training.distributed import ALONE
 from signlens.training.experiment import Experiment
 from signlens.training.export import export_onnx
 from signlens.training.loop import infer
+from signlens.training.precision import FLOAT32, calibration_rows, reduce_precision
 from signlens.training.sources import TEST
 from signlens.training.starter import (
     EXTRACTOR,
@@ -46,7 +49,6 @@ from signlens.training.starter import (
 Logits = dict[str, NDArray[np.float64]]
 
 HAND_SHAPE = "hand_shape"
-HAND_WEIGHTS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0)
 KNOWN_ACCEPTED = 0.9
 """Share of rightly recognised out-of-fold clips that must be answered rather than called unknown."""
 
@@ -85,23 +87,21 @@ def load_logits(out: Path, experiment: Experiment, split: str) -> tuple[NDArray[
 
 
 def weights_with(hand_weight: float) -> dict[str, float]:
-    """SAM-SLR's stream weights, scaled to sum to 1, beside a weight of the hand-shape network."""
+    """Weights that sum to 1: the hand-shape network's, and SAM-SLR's for the streams on what is left."""
     total = sum(SAM_SLR_WEIGHTS.values())
-    return {**{name: w / total for name, w in SAM_SLR_WEIGHTS.items()}, HAND_SHAPE: hand_weight}
+    streams = {name: (1 - hand_weight) * w / total for name, w in SAM_SLR_WEIGHTS.items()}
+    return {**streams, HAND_SHAPE: hand_weight}
+
+
+def learn_hand_weight(logits: Logits, labels: NDArray[np.int64]) -> float:
+    """The hand-shape network's weight, 0..1, beside SAM-SLR's four streams as one system."""
+    streams = weighted_mean(logits, SAM_SLR_WEIGHTS)
+    systems = {"four streams": streams, HAND_SHAPE: logits[HAND_SHAPE]}
+    return learn_weights(systems, labels).weights[HAND_SHAPE]
 
 
 def _pick(logits: Logits, rows: NDArray[np.bool_], columns: NDArray[np.int64] | None) -> Logits:
     return {name: (v[rows] if columns is None else v[rows][:, columns]) for name, v in logits.items()}
-
-
-def choose_hand_weight(logits: Logits, labels: NDArray[np.int64]) -> float:
-    """The weight with the lowest negative log-likelihood at its own best temperature."""
-
-    def loss(weight: float) -> float:
-        scores = ensemble(logits, weights_with(weight))
-        return negative_log_likelihood(log_softmax(scores / fit_temperature(scores, labels)), labels)
-
-    return min(HAND_WEIGHTS, key=loss)
 
 
 def _rows_of_table(scores: Mapping[str, NDArray[np.float64]], labels: NDArray[np.int64]) -> tuple[Row, ...]:
@@ -190,7 +190,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
     hand_weights = []
     for k in range(FOLDS):
         other, here = fold != k, fold == k
-        weight = choose_hand_weight(_pick(narrow, other, None), local[other])
+        weight = learn_hand_weight(_pick(narrow, other, None), local[other])
         hand_weights.append(weight)
         task[here] = ensemble(_pick(narrow, here, None), weights_with(weight))
         scores = ensemble(_pick(logits, other, None), weights_with(weight))
@@ -225,7 +225,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         for k in range(FOLDS)
     }
 
-    shipped_weight = choose_hand_weight(narrow, local)
+    shipped_weight = learn_hand_weight(narrow, local)
     facts: dict[str, Any] = {
         "hand_weight_per_fold": hand_weights,
         "hand_weight_shipped": shipped_weight,
@@ -441,7 +441,14 @@ def gallery_rows(corpus: Corpus, per_gloss_and_signer: int = 12) -> NDArray[np.i
     return np.array(sorted(chosen))
 
 
-def package(data: Path, experiment: Experiment, out: Path, destination: Path, version: str) -> dict[str, Any]:
+def package(
+    data: Path,
+    experiment: Experiment,
+    out: Path,
+    destination: Path,
+    version: str,
+    precision: str = FLOAT32,
+) -> dict[str, Any]:
     """Write the shipped folder: ONNX files, card, gallery.
 
     Args:
@@ -450,6 +457,7 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         out: Folder of the run.
         destination: The model's folder; its files are replaced.
         version: The model's version.
+        precision: Of the networks, one of `signlens.training.precision.PRECISIONS`.
 
     Returns:
         The content of ``model.json``.
@@ -471,6 +479,8 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         network = run.load_network(out, experiment, (name, "everything"), len(corpus.classes))
         file = f"{name}.onnx"
         export_onnx(network, source.inputs(some, settings, None), destination / file)
+        calibration = source.inputs(calibration_rows(np.arange(len(corpus.clips))), settings, None)
+        reduce_precision(destination / file, precision, calibration)
         hashes[file] = file_sha256(destination / file)
         networks.append(
             {
@@ -486,6 +496,7 @@ def package(data: Path, experiment: Experiment, out: Path, destination: Path, ve
         "name": experiment.name,
         "version": version,
         "extractor": EXTRACTOR,
+        "precision": precision,
         "classes": list(corpus.classes),
         "glosses": corpus.vocabulary,
         "idle": corpus.vocabulary,
