@@ -132,6 +132,7 @@ class Recognizer:
         self.correct_orientation = correct_orientation
         self.model = SignModel(STARTER if model is None else Path(model))
         card = json.loads((self.model.folder / "model.json").read_text(encoding="utf-8"))
+        self.space = embedding_space(card)
         self._language = str(card.get("language", "ASL"))
         self._expression = LandmarkProvider()
         self._gloss_map = load_gloss_map(gloss_map) if self.fusion.emotion_strength else None
@@ -140,7 +141,7 @@ class Recognizer:
         self.gallery: Gallery | None = None
         path = self.model.folder / GALLERY_FILE
         if path.is_file():
-            self.gallery = Gallery.load(path, embedding_space(card))
+            self.gallery = Gallery.load(path, self.space)
             self.identity["gallery"] = hashlib.sha256(path.read_bytes()).hexdigest()
         elif self.fusion.retrieval_strength:
             self._require_gallery()
@@ -241,11 +242,11 @@ class Recognizer:
         gallery = self._require_gallery()
         gallery.matrix(space)
         clip = self.poses(source, progress)
-        query = self.embed(clip, str(source)).embedding_in(space)
+        query = self.embed(clip, str(source))[0].embedding_in(space)
         return gallery.search(query, k, gallery.rows_of(source_hashes(clip)), space), clip
 
-    def embed(self, clip: PoseClip, name: str) -> SignScores:
-        """What the networks make of a clip, turned to the camera as for recognition: scores and embeddings.
+    def embed(self, clip: PoseClip, name: str) -> tuple[SignScores, PoseClip]:
+        """What the networks make of a clip (scores and embeddings), turned to the camera as for recognition.
 
         Args:
             clip: The poses.
@@ -253,8 +254,12 @@ class Recognizer:
 
         Raises:
             InputRejected: The signer's nose and shoulders show in no frame.
+
+        Returns:
+            The scores, and the clip as the networks saw it.
         """
-        return self._score(self._straight(clip)[0], name)
+        straight, _ = self._straight(clip)
+        return self._score(straight, name), straight
 
     # -- the steps ----------------------------------------------------------------------------
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -35,6 +36,7 @@ _CLIPS = "clips"
 _VECTORS = "vectors."
 _SKELETON_POINTS, _SKELETON_STARTS = "skeletons.points", "skeletons.starts"
 _UNIT = 2e-3  # float16 storage moves a unit vector's length by less
+_DAMAGED = "its checksum is wrong: it was damaged or altered"
 _REMEDY = "install the package again, or build the gallery again"
 
 Vectors = NDArray[np.float32]
@@ -111,24 +113,90 @@ class GalleryClip:
 
 
 @dataclass(frozen=True, eq=False)
-class Gallery:
+class Catalogue:
+    """What is known of the clips of a gallery; who has their vectors is another matter.
+
+    Attributes:
+        clips: The N clips.
+        model: Name and version of the model that embedded them, for people.
+        space: The embedding space, see `embedding_space`.
+    """
+
+    clips: tuple[GalleryClip, ...]
+    model: str
+    space: str
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.clips)
+
+    @cached_property
+    def glosses(self) -> tuple[str, ...]:
+        """The N clips' glosses."""
+        return tuple(clip.gloss for clip in self.clips)
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {clip.name: row for row, clip in enumerate(self.clips)}
+
+    def row(self, name: str) -> int | None:
+        """Row of the clip of that name, if there is one."""
+        return self._row_of.get(name)
+
+    def rows_of(self, sources: Set[str] = frozenset(), names: Set[str] = frozenset()) -> Rows:
+        """Rows of clips that come from given files, or have given names.
+
+        Args:
+            sources: SHA-256 (hex) of source files; the empty string never matches.
+            names: Names of clips.
+        """
+        known = {source for source in sources if source}
+        if not known and not names:
+            return np.zeros(0, dtype=np.int64)
+        found = [i for i, clip in enumerate(self.clips) if clip.source in known or clip.name in names]
+        return np.array(found, dtype=np.int64)
+
+    def signs(self, found: Found) -> list[SimilarSign]:
+        """What an index over this gallery found, with names."""
+        return [
+            similar_sign(self.clips[row], value)
+            for row, value in zip(found.rows.tolist(), found.similarities.tolist(), strict=True)
+        ]
+
+    def require_space(self, space: str, name: str | Path = "gallery") -> None:
+        """Refuse a model whose embeddings mean something else than this gallery's.
+
+        Args:
+            space: The asking model's embedding space.
+            name: What to call the gallery in the message.
+
+        Raises:
+            PartMissing: It is another space.
+        """
+        if space != self.space:
+            raise PartMissing(
+                name,
+                f"its embeddings were made by another model ({self.model}), so they cannot be compared with "
+                "this model's",
+                "build the gallery again with this model",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery(Catalogue):
     """Embeddings of known clips, searched by exact cosine.
 
     Attributes:
         vectors: Network -> (N, D) float32, each row of length 1.
         weights: Network -> its weight in the fused space, in the order of the model's networks.
-        clips: The N clips.
-        model: Name and version of the model that embedded them, for people.
-        space: The embedding space, see `embedding_space`.
         skeletons: How the clips are signed, where the gallery holds that.
+        notes: What it was built from, as plain text.
     """
 
     vectors: Mapping[str, Vectors]
     weights: Mapping[str, float]
-    clips: tuple[GalleryClip, ...]
-    model: str
-    space: str
     skeletons: Skeletons | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that everything has the same length and that the vectors are unit vectors.
@@ -155,20 +223,11 @@ class Gallery:
         if drawn is not None and (len(drawn.starts) != count + 1 or drawn.starts[-1] != len(drawn.points)):
             raise UsageError("gallery", "its skeletons are not those of its clips", "give one for each")
 
-    def __len__(self) -> int:
-        """Number of clips."""
-        return len(self.clips)
-
     @property
     def spaces(self) -> tuple[str, ...]:
         """Names of the spaces that can be searched."""
         whole = set(self.vectors) == set(self.weights)
         return (*self.vectors, FUSED) if whole else tuple(self.vectors)
-
-    @cached_property
-    def glosses(self) -> tuple[str, ...]:
-        """The N clips' glosses."""
-        return tuple(clip.gloss for clip in self.clips)
 
     def matrix(self, space: str = FUSED) -> Vectors:
         """The unit vectors (N, D) of a space.
@@ -203,13 +262,11 @@ class Gallery:
                 np.concatenate([s.points for s in both]),
                 np.concatenate([both[0].starts[:-1], both[0].starts[-1] + both[1].starts]),
             )
-        return Gallery(
-            {name: np.concatenate([own, other.vectors[name]]) for name, own in mine.vectors.items()},
-            self.weights,
-            mine.clips + other.clips,
-            self.model,
-            self.space,
-            skeletons,
+        return replace(
+            self,
+            vectors={name: np.concatenate([own, other.vectors[name]]) for name, own in mine.vectors.items()},
+            clips=mine.clips + other.clips,
+            skeletons=skeletons,
         )
 
     def only(self, rows: Sequence[int] | Rows) -> Gallery:
@@ -218,22 +275,12 @@ class Gallery:
         skeletons = None
         if self.skeletons is not None:
             skeletons = Skeletons.of([self.skeletons.clip(int(row)) for row in chosen])
-        return Gallery(
-            {name: own[chosen] for name, own in self.vectors.items()},
-            self.weights,
-            tuple(self.clips[row] for row in chosen.tolist()),
-            self.model,
-            self.space,
-            skeletons,
+        return replace(
+            self,
+            vectors={name: own[chosen] for name, own in self.vectors.items()},
+            clips=tuple(self.clips[row] for row in chosen.tolist()),
+            skeletons=skeletons,
         )
-
-    @cached_property
-    def _row_of(self) -> dict[str, int]:
-        return {clip.name: row for row, clip in enumerate(self.clips)}
-
-    def row(self, name: str) -> int | None:
-        """Row of the clip of that name, if there is one."""
-        return self._row_of.get(name)
 
     def duplicates(self) -> list[tuple[str, ...]]:
         """Names of clips that are the same recording: the same source file, or the same stored embedding.
@@ -284,6 +331,7 @@ class Gallery:
             "layout": _LAYOUT,
             "model": self.model,
             "space": self.space,
+            "notes": dict(self.notes),
             "weights": [[name, float(weight)] for name, weight in self.weights.items()],
             "sha256": {name: _digest(tensor) for name, tensor in tensors.items()},
         }
@@ -314,89 +362,31 @@ class Gallery:
             PartMissing: There is none, it is damaged, or another model made it.
             UsageError: There is no network of that name in it.
         """
-        from safetensors import SafetensorError, safe_open
-
         path = Path(path)
-        if not path.is_file():
-            raise PartMissing(path, "there is no gallery of similar signs there", _REMEDY)
-        try:
-            with safe_open(str(path), framework="numpy") as file:
-                document = json.loads((file.metadata() or {})[_HEADER])
-                if document["layout"] != _LAYOUT:
-                    raise PartMissing(
-                        path, f"its layout {document['layout']!r} is of another version", _REMEDY
-                    )
-                if _digest_of_document(document) != document["document"]:
-                    raise PartMissing(path, "its checksum is wrong: it was damaged or altered", _REMEDY)
-                weights = {str(name): float(weight) for name, weight in document["weights"]}
-                if only is not None and only not in (*weights, FUSED):
-                    known = ", ".join([*weights, FUSED])
-                    raise UsageError("space", f"there is no {only!r} in {path}", f"choose from {known}")
-                names = list(weights) if only in (None, FUSED) else [str(only)]
-                wanted = [_CLIPS, *(_VECTORS + name for name in names)]
-                stored = set(file.keys())
-                if skeletons and _SKELETON_POINTS in stored:
-                    wanted += [_SKELETON_POINTS, _SKELETON_STARTS]
-                if set(document["sha256"]) != stored:
-                    raise PartMissing(path, "its checksums are not those of its parts", _REMEDY)
-                tensors = {name: file.get_tensor(name) for name in wanted}
-            for name, tensor in tensors.items():
-                if _digest(tensor) != document["sha256"][name]:
-                    raise PartMissing(path, "its checksum is wrong: it was damaged or altered", _REMEDY)
-            columns = json.loads(tensors[_CLIPS].tobytes().decode("utf-8", "surrogatepass"))
-            rows = zip(*(columns[f.name] for f in fields(GalleryClip)), strict=True)
+        with _gallery_file(path) as (file, document):
+            weights = {str(name): float(weight) for name, weight in document["weights"]}
+            if only is not None and only not in (*weights, FUSED):
+                known = ", ".join([*weights, FUSED])
+                raise UsageError("space", f"there is no {only!r} in {path}", f"choose from {known}")
+            names = list(weights) if only in (None, FUSED) else [str(only)]
+            drawn = None
+            if skeletons and _SKELETON_POINTS in document["sha256"]:
+                parts = [_verified(path, file, document, n) for n in (_SKELETON_POINTS, _SKELETON_STARTS)]
+                drawn = Skeletons(*parts)
             gallery = cls(
-                vectors={name: unit_vectors(tensors[_VECTORS + name]) for name in names},
-                weights=weights,
-                clips=tuple(GalleryClip(*row) for row in rows),
+                clips=_clips(_verified(path, file, document, _CLIPS)),
                 model=document["model"],
                 space=document["space"],
-                skeletons=Skeletons(tensors[_SKELETON_POINTS], tensors[_SKELETON_STARTS])
-                if _SKELETON_POINTS in tensors
-                else None,
+                vectors={n: unit_vectors(_verified(path, file, document, _VECTORS + n)) for n in names},
+                weights=weights,
+                skeletons=drawn,
+                notes=document["notes"],
             )
-        except UsageError as error:
-            if error.subject == "space":
-                raise
-            raise PartMissing(path, f"it cannot be read as a gallery ({error})", _REMEDY) from None
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise PartMissing(path, f"it cannot be read as a gallery ({error})", _REMEDY) from None
         if space is not None:
             gallery.require_space(space, path)
         return gallery
 
-    def require_space(self, space: str, name: str | Path = "gallery") -> None:
-        """Refuse a model whose embeddings mean something else than this gallery's.
-
-        Args:
-            space: The asking model's embedding space.
-            name: What to call the gallery in the message.
-
-        Raises:
-            PartMissing: It is another space.
-        """
-        if space != self.space:
-            raise PartMissing(
-                name,
-                f"its embeddings were made by another model ({self.model}), so they cannot be compared with "
-                "this model's",
-                "build the gallery again with this model",
-            )
-
     # -- search -------------------------------------------------------------------------------
-
-    def rows_of(self, sources: Set[str] = frozenset(), names: Set[str] = frozenset()) -> Rows:
-        """Rows of clips that come from given files, or have given names.
-
-        Args:
-            sources: SHA-256 (hex) of source files; the empty string never matches.
-            names: Names of clips.
-        """
-        known = {source for source in sources if source}
-        if not known and not names:
-            return np.zeros(0, dtype=np.int64)
-        found = [i for i, clip in enumerate(self.clips) if clip.source in known or clip.name in names]
-        return np.array(found, dtype=np.int64)
 
     def similarities(
         self, query: NDArray[np.floating], exclude: Rows | None = None, space: str = FUSED
@@ -447,13 +437,6 @@ class Gallery:
         found = ExactIndex(self.matrix(space)).search(query, k, nothing if exclude is None else exclude)
         return self.signs(found)
 
-    def signs(self, found: Found) -> list[SimilarSign]:
-        """What an index over this gallery found, with names."""
-        return [
-            similar_sign(self.clips[row], value)
-            for row, value in zip(found.rows.tolist(), found.similarities.tolist(), strict=True)
-        ]
-
     def best(
         self, similarities: NDArray[np.float64], k: int, *, one_per_gloss: bool = False
     ) -> list[SimilarSign]:
@@ -471,6 +454,73 @@ class Gallery:
         return self.signs(Found(order[:k], similarities[order[:k]]))
 
 
+@dataclass(frozen=True, eq=False)
+class StoredGallery(Catalogue):
+    """A gallery whose vectors stay on disk and are read row by row, for one larger than the memory.
+
+    Attributes:
+        path: Its file.
+        weights: Network -> its weight in the fused space.
+        digests: Network -> SHA-256 (hex) of its vectors as stored.
+    """
+
+    path: Path
+    weights: Mapping[str, float]
+    digests: Mapping[str, str]
+
+    @classmethod
+    def open(cls, path: str | Path, space: str | None = None) -> Self:
+        """Open a gallery; of its checksums that of the clips' names is checked, the vectors are not read.
+
+        Args:
+            path: The file.
+            space: The embedding space of the model that will ask; None takes any.
+
+        Raises:
+            PartMissing: As `Gallery.load`.
+        """
+        path = Path(path)
+        with _gallery_file(path) as (file, document):
+            weights = {str(name): float(weight) for name, weight in document["weights"]}
+            stored = cls(
+                clips=_clips(_verified(path, file, document, _CLIPS)),
+                model=document["model"],
+                space=document["space"],
+                path=path,
+                weights=weights,
+                digests={name: document["sha256"][_VECTORS + name] for name in weights},
+            )
+        if space is not None:
+            stored.require_space(space, path)
+        return stored
+
+    def digest(self, space: str) -> str:
+        """What the vectors of a space are made of, as SHA-256 (hex)."""
+        if space != FUSED:
+            return self.digests[space]
+        words = json.dumps([[name, self.weights[name], self.digests[name]] for name in self.weights])
+        return hashlib.sha256(words.encode()).hexdigest()
+
+    def vectors_at(self, rows: Rows, space: str = FUSED) -> Vectors:
+        """The unit vectors (len(rows), D) of some clips.
+
+        Raises:
+            PartMissing: The file is no longer there, or was changed.
+            UsageError: There is no such space.
+        """
+        if space not in (*self.weights, FUSED):
+            known = ", ".join([*self.weights, FUSED])
+            raise UsageError("space", f"there is no {space!r} in {self.path}", f"choose from {known}")
+        with _gallery_file(self.path) as (file, document):
+            if {name: document["sha256"][_VECTORS + name] for name in self.digests} != self.digests:
+                raise PartMissing(self.path, "it was replaced while it was in use", "start again")
+            found = {}
+            for name in self.weights if space == FUSED else [space]:
+                part = file.get_slice(_VECTORS + name)
+                found[name] = unit_vectors(np.concatenate([part[r : r + 1] for r in rows.tolist()]))
+        return fuse_embeddings(found, self.weights) if space == FUSED else found[space]
+
+
 def similar_sign(clip: GalleryClip, similarity: float) -> SimilarSign:
     """A clip of a gallery as a search gives it."""
     return SimilarSign(clip.name, clip.gloss, similarity, clip.split, clip.signer)
@@ -480,6 +530,44 @@ def unit_vectors(vectors: NDArray[np.floating]) -> Vectors:
     """(N, D) vectors of any length above 0, each divided by it."""
     single = vectors.astype(np.float32)
     return single / np.maximum(np.linalg.norm(single, axis=1, keepdims=True), np.float32(1e-12))
+
+
+@contextmanager
+def _gallery_file(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A gallery's open file and its document; whatever is wrong with either is a `PartMissing`."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise PartMissing(path, "there is no gallery of similar signs there", _REMEDY)
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            document = json.loads((file.metadata() or {})[_HEADER])
+            if document["layout"] != _LAYOUT:
+                version = f"its layout {document['layout']!r} is of another version"
+                raise PartMissing(path, version, _REMEDY)
+            stored = set(file.keys())
+            if _digest_of_document(document) != document["document"] or set(document["sha256"]) != stored:
+                raise PartMissing(path, _DAMAGED, _REMEDY)
+            yield file, document
+    except UsageError as error:
+        if error.subject == "space":
+            raise
+        raise PartMissing(path, f"it cannot be read as a gallery ({error})", _REMEDY) from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise PartMissing(path, f"it cannot be read as a gallery ({error})", _REMEDY) from None
+
+
+def _verified(path: Path, file: Any, document: Mapping[str, Any], name: str) -> NDArray[Any]:
+    tensor: NDArray[Any] = file.get_tensor(name)
+    if _digest(tensor) != document["sha256"][name]:
+        raise PartMissing(path, _DAMAGED, _REMEDY)
+    return tensor
+
+
+def _clips(stored: NDArray[np.uint8]) -> tuple[GalleryClip, ...]:
+    columns = json.loads(stored.tobytes().decode("utf-8", "surrogatepass"))
+    rows = zip(*(columns[f.name] for f in fields(GalleryClip)), strict=True)
+    return tuple(GalleryClip(*row) for row in rows)
 
 
 def _root(group: list[int], row: int) -> int:
