@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -260,6 +260,23 @@ class Recognizer:
         """
         straight, _ = self._straight(clip)
         return self._score(straight, name), straight
+
+    def empty_gallery(self, notes: Mapping[str, str] | None = None) -> Gallery:
+        """A gallery for this model's embeddings that holds no clip yet.
+
+        Args:
+            notes: What its clips will come from.
+        """
+        return Gallery(
+            clips=(),
+            model=f"{self.model.name} {self.model.version}",
+            space=self.space,
+            vectors={
+                name: np.zeros((0, size), np.float32) for name, size in self.model.embedding_sizes.items()
+            },
+            weights=self.model.weights,
+            notes=notes or {},
+        )
 
     # -- the steps ----------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ Rooms are imported inside the verbs, so that each starts with what it needs.
 from signlens.cli import recognize  # isort: skip
 from signlens.cli import extract  # isort: skip
 from signlens.cli import search  # isort: skip
+from signlens.cli import gallery  # isort: skip
 from signlens.cli import dataset  # isort: skip
 from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip
@@ -30,6 +31,7 @@ __all__ = [
     "emosign_run",
     "evaluate",
     "extract",
+    "gallery",
     "main",
     "recognize",
     "reproduce",

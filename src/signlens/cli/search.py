@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from signlens.cli.shared import (
     AsJson,
@@ -19,48 +23,136 @@ from signlens.cli.shared import (
     print_json,
     say,
 )
+from signlens.errors import UsageError
+from signlens.recognition import SimilarSign
+
+if TYPE_CHECKING:
+    from signlens.recognizer import Recognizer
 
 
 @app.command()
 def search(
     clip: Annotated[str, typer.Argument(metavar="CLIP", help="A video, a .pose file, or camera:0.")],
     k: Annotated[int, typer.Option("--k", "-k", help="How many similar signs to give.")] = 10,
+    space: Annotated[
+        str,
+        typer.Option(
+            "--space",
+            help="What is compared: a network of the model (joint, bone, joint_motion, bone_motion, "
+            "hand_shape), or fused: all of them, by their weights.",
+        ),
+    ] = "fused",
+    gallery: Annotated[
+        Path | None, typer.Option("--gallery", help="Folder of a gallery; the model's own by default.")
+    ] = None,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="Search by the index that `gallery index` built.")
+    ] = False,
+    service: Annotated[
+        str | None,
+        typer.Option("--service", help="Search a gallery on a Qdrant server (its URL, or a folder)."),
+    ] = None,
+    collection: Annotated[
+        str, typer.Option("--collection", help="With --service: first part of the collection's name.")
+    ] = "signlens",
+    as_filmed: Annotated[
+        bool,
+        typer.Option("--as-filmed", help="Do not turn a signer to the camera who is turned or tilted."),
+    ] = False,
     as_json: AsJson = False,
     max_seconds: MaxSeconds = None,
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
     model: ModelFolder = None,
 ) -> None:
-    """Find the known clips whose signing looks most like this one's."""
+    """Find the known clips whose signing looks most like this one's: similar form, not similar meaning."""
     with errors_to_exit_codes():
-        from signlens.recognizer import Recognizer
+        from signlens.recognizer import Recognizer, source_hashes
+        from signlens.retrieval.index import check_k
 
+        if service is not None and (gallery is not None or approximate):
+            raise UsageError("--service", "does not go with --gallery or --approximate", "leave one out")
         limits = asked_limits(max_seconds, max_pixels, max_frames)
-        with Recognizer(model, limits=limits) as recognizer, ClipBar(1) as bar:
-            found, poses = recognizer.search(clip, k, bar.clip(0, clip))
+        with (
+            Recognizer(model, limits=limits, correct_orientation=not as_filmed) as recognizer,
+            ClipBar(1) as bar,
+        ):
+            check_k(k)
+            recognizer.model.require_space(space)
+            folder = recognizer.model.folder if gallery is None else gallery
+            if service is not None:
+                look_up = _on_service(recognizer, service, collection, space)
+            else:
+                look_up = _in_gallery(recognizer, folder, approximate, space)
+            poses = recognizer.poses(clip, bar.clip(0, clip))
+            scores, _ = recognizer.embed(poses, clip)
+            found = look_up(scores.embedding_in(space), k, source_hashes(poses))
+        reasons = [*poses.reasons, *held_out_reasons(found)]
         if as_json:
             print_json(
                 {
                     "clip": {"path": clip, "frames": poses.frames},
-                    "reasons": list(poses.reasons),
-                    "similar": [
-                        {"clip": s.clip, "gloss": s.gloss, "similarity": round(s.similarity, 4)}
-                        for s in found
-                    ],
+                    "reasons": reasons,
+                    "space": space,
+                    "search": "service" if service else "approximate" if approximate else "exact",
+                    "similar": [sign.to_json() for sign in found],
                     "model": recognizer.identity,
                 }
             )
             return
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
+        _print(clip, found, reasons)
 
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("Gloss")
-        table.add_column("Cosine", justify="right")
-        table.add_column("Clip of the gallery", style="dim")
-        for sign in found:
-            table.add_row(escape(sign.gloss), f"{sign.similarity:.3f}", escape(sign.clip))
-        for reason in poses.reasons:
-            say(f"signlens: {clip}: {reason}")
-        Console(highlight=False).print(table)
+
+def held_out_reasons(found: list[SimilarSign]) -> list[str]:
+    """What to say of results that are not of training clips."""
+    counts = {split: sum(sign.split == split for sign in found) for split in ("val", "test")}
+    return [
+        f"{count} of the clips found are of the split {split}, which was put into the gallery on purpose; "
+        "do not measure recall with them."
+        for split, count in counts.items()
+        if count
+    ]
+
+
+LookUp = Callable[[NDArray[np.float32], int, Set[str]], list[SimilarSign]]
+
+
+def _in_gallery(recognizer: Recognizer, folder: Path, approximate: bool, space: str) -> LookUp:
+    from signlens.retrieval.gallery import GALLERY_FILE, Gallery, StoredGallery
+
+    path = folder / GALLERY_FILE
+    if approximate:
+        from signlens.retrieval.approximate import open_index
+
+        stored = StoredGallery.open(path, recognizer.space)
+        index = open_index(folder, stored, space)
+        return lambda query, k, sources: stored.signs(index.search(query, k, stored.rows_of(sources)))
+    held = Gallery.load(path, recognizer.space, only=space)
+    return lambda query, k, sources: held.search(query, k, held.rows_of(sources), space)
+
+
+def _on_service(recognizer: Recognizer, service: str, collection: str, space: str) -> LookUp:
+    from signlens.retrieval.service import ServiceIndex, connect
+
+    index = ServiceIndex(connect(service), recognizer.space, space, collection)
+    return lambda query, k, sources: index.signs(index.search(query, k, index.rows_of(sources)))
+
+
+def _print(clip: str, found: list[SimilarSign], reasons: list[str]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    marked = any(sign.split in ("val", "test") for sign in found)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("Gloss")
+    table.add_column("Cosine", justify="right")
+    table.add_column("Clip of the gallery", style="dim")
+    if marked:
+        table.add_column("Split")
+    for sign in found:
+        cells = [escape(sign.gloss), f"{sign.similarity:.3f}", escape(sign.clip)]
+        table.add_row(*cells, *([sign.split] if marked else []))
+    for reason in reasons:
+        say(f"signlens: {clip}: {reason}")
+    Console(highlight=False).print(table)

@@ -7,6 +7,7 @@ ONNX file per network, ``gallery.safetensors`` and a card. It runs on ONNX Runti
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,8 @@ class SignScores:
         Raises:
             UsageError: There is no such network.
         """
-        if space == FUSED:
-            return self.embedding
-        if space not in self.embeddings:
-            known = ", ".join([*self.embeddings, FUSED])
-            raise UsageError("space", f"this model has no {space!r}", f"choose from {known}")
-        return self.embeddings[space]
+        require_space(space, self.embeddings)
+        return self.embedding if space == FUSED else self.embeddings[space]
 
 
 @dataclass(frozen=True)
@@ -147,6 +144,19 @@ class SignModel:
         """Network name -> its weight in the ensemble and in the fused embedding."""
         return {network.name: network.weight for network in self.networks}
 
+    def require_space(self, space: str) -> None:
+        """Refuse the name of an embedding that this model has not.
+
+        Raises:
+            UsageError: It is neither one of its networks nor ``fused``.
+        """
+        require_space(space, self.weights)
+
+    @property
+    def embedding_sizes(self) -> dict[str, int]:
+        """Network name -> dimensions of its embedding."""
+        return {name: int(session.get_outputs()[1].shape[-1]) for name, session in self._sessions.items()}
+
     @property
     def identity(self) -> dict[str, str]:
         """Name, version and hash, for results and galleries."""
@@ -221,3 +231,14 @@ class SignModel:
         if best >= len(self.glosses) or probabilities[best] < self.unknown_below:
             return "unknown_sign", None
         return "sign", self.classes[best]
+
+
+def require_space(space: str, networks: Iterable[str]) -> None:
+    """Refuse the name of an embedding that is neither one of the networks' nor ``fused``.
+
+    Raises:
+        UsageError: It is another.
+    """
+    known = [*networks, FUSED]
+    if space not in known:
+        raise UsageError("space", f"this model has no {space!r}", f"choose from {', '.join(known)}")

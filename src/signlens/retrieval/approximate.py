@@ -28,13 +28,13 @@ RECALL_AT = 50
 SAMPLE = 200
 """Clips of the gallery that ask when an index is tried out."""
 
-EFFORTS = (64, 128, 256, 512)
+EFFORTS = (128, 256, 512)
 """How many candidates usearch keeps in view while it searches; the first that is enough is taken."""
 
 StoredAs = Literal["f16", "i8"]
 
 _LAYOUT = 1
-_MARGIN = 2  # candidates for each clip that is asked for
+_MARGIN = 3  # candidates for each clip that is asked for
 _ADDED_AT_ONCE = 20_000
 
 

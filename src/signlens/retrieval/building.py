@@ -152,11 +152,12 @@ def _earlier(part: Path, empty: Gallery, skeletons: bool) -> Gallery:
     """The clips done so far, or none."""
     fresh = replace(empty, skeletons=Skeletons.of([])) if skeletons else empty
     try:
-        found = Gallery.load(part, empty.space, skeletons=skeletons)
+        found = Gallery.load(part, empty.space, skeletons=True)
     except PartMissing:
         return fresh
-    same = found.notes == empty.notes and (found.skeletons is not None) == skeletons
-    return found if same else fresh
+    if found.notes != empty.notes or (skeletons and found.skeletons is None):
+        return fresh
+    return found if skeletons else replace(found, skeletons=None)
 
 
 def _gallery(

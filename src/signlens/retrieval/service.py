@@ -46,7 +46,9 @@ def connect(where: str) -> Any:
     if where == ":memory:":
         return QdrantClient(where)
     if "://" in where:
-        return QdrantClient(url=where, api_key=os.environ.get(KEY_VARIABLE) or None)
+        return QdrantClient(
+            url=where, api_key=os.environ.get(KEY_VARIABLE) or None, check_compatibility=False
+        )
     return QdrantClient(path=where)
 
 
@@ -161,7 +163,7 @@ class ServiceIndex:
         return self._count
 
     def search(self, query: NDArray[np.floating], k: int, exclude: Rows = NOTHING) -> Found:
-        """See `signlens.retrieval.index.Index.search`.
+        """See `signlens.retrieval.index.Index.search`; of equally similar clips the server chooses some.
 
         Raises:
             UsageError: The server cannot be asked.
@@ -201,7 +203,7 @@ class ServiceIndex:
         from qdrant_client import models
 
         known = sorted(source for source in sources if source)
-        wanted = [
+        wanted: list[Any] = [
             models.FieldCondition(key=key, match=models.MatchAny(any=values))
             for key, values in (("source", known), ("name", sorted(names)))
             if values
