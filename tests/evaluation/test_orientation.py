@@ -104,12 +104,19 @@ def by_width(clips: list) -> np.ndarray:
     scores = np.zeros((len(clips), 12))
     for i, clip in enumerate(clips):
         width = float(np.nanmedian(shoulder_frame(clip.keypoints).width))
-        scores[i, (i % 12) if width > 105 else (i + 1) % 12] = 1
+        word = int(clip.provenance.source["name"])
+        scores[i, word if width > 105 else (word + 1) % 12] = 1
     return scores
 
 
+def named(number: int) -> Recording:
+    made = recording(number)
+    provenance = dataclasses.replace(made.poses.provenance, source={"name": str(number)})
+    return dataclasses.replace(made, poses=dataclasses.replace(made.poses, provenance=provenance))
+
+
 def test_the_table_shows_what_correction_wins_back() -> None:
-    recordings = [recording(i) for i in range(12)]
+    recordings = [named(i) for i in range(12)]
     some = {
         k: v for k, v in methods().items() if k in ("no correction", "2D", "3D, all cues", "3D, true depth")
     }
@@ -117,13 +124,35 @@ def test_the_table_shows_what_correction_wins_back() -> None:
     cells = run_view(recordings, by_width, WORDS, some, views, camera=EXACT)
     made = {row.method: row for row in summarise(cells)}
     assert made["no correction"].at_zero.value == 100
-    assert made["no correction"].kept_45.value == 0
-    assert made["2D"].kept_45.value == 0
+    assert made["no correction"].kept[45].value == 0
+    assert made["2D"].kept[45].value == 0
     for name in ("3D, all cues", "3D, true depth"):
-        assert made[name].kept_30.value == made[name].kept_45.value == 100
+        assert made[name].kept[30].value == made[name].kept[45].value == 100
+        assert made[name].gain[45].value == 100
         assert made[name].cost_at_zero.value == 0
-    assert made["3D, true depth"].yaw_error < 0.5
-    assert np.isnan(made["no correction"].yaw_error)
+        assert made[name].at_zero_test.p_value == 1
+        assert made[name].changed == {0: 0, 30: 100, 45: 100}
+    error = made["3D, true depth"].yaw_error
+    assert error is not None
+    assert error.value < 0.5
+    assert made["no correction"].yaw_error is None
+
+
+def test_what_a_method_leaves_as_it_is_is_not_scored_again() -> None:
+    recordings = [named(i) for i in range(4)]
+    counts = []
+
+    def scorer(clips: list) -> np.ndarray:
+        counts.append(len(clips))
+        return by_width(clips)
+
+    compared = {name: methods()[name] for name in ("no correction", "3D, all cues")}
+    once = run_view(recordings, scorer, WORDS, compared, [(0.0, 0.0), (40.0, 0.0)], camera=EXACT)
+    assert counts == [4, 4, 4]  # as they are, turned, and corrected; nothing was changed at 0
+    for cell in once:
+        again = by_width([compared[cell.method](r.poses, landmark_depth(r.poses))[0] for r in recordings])
+        if cell.yaw == 0:
+            np.testing.assert_array_equal(cell.right, again.argmax(axis=1) == np.arange(4))
 
 
 def test_the_recording_itself_stands_at_zero() -> None:
@@ -135,6 +164,7 @@ def test_the_recording_itself_stands_at_zero() -> None:
         return np.zeros((len(clips), 12))
 
     run_view(recordings, scorer, WORDS, {"no correction": lambda c, t: (c, None)}, [(0.0, 0.0)])
+    assert len(given) == 1
     assert [c is r.poses for c, r in zip(given[0], recordings, strict=True)] == [True, True]
 
 
@@ -146,11 +176,15 @@ def test_every_method_sees_the_same_views_and_the_seed_decides() -> None:
         given.append([c.keypoints for c in clips])
         return np.zeros((len(clips), 12))
 
-    same = {name: lambda c, t: (c, None) for name in ("one", "other")}
+    def copied(clip, true):
+        return dataclasses.replace(clip, keypoints=clip.keypoints.copy()), None
+
+    same = dict.fromkeys(("one", "other"), copied)
     for seed in (0, 0, 1):
         run_view(recordings, scorer, WORDS, same, [(45.0, 10.0)], seed=seed)
-    one, other, again, _, changed, _ = given
-    for a, b, c, d in zip(one, other, again, changed, strict=True):
+    view, one, other, again, _, _, changed, _, _ = given
+    for v, a, b, c, d in zip(view, one, other, again, changed, strict=True):
+        np.testing.assert_array_equal(v, a)
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
         assert np.nanmax(np.abs(a - d)) > 0.1
@@ -165,15 +199,26 @@ def test_the_summary_by_hand() -> None:
         ("3D", 30.0): [1, 1, 1, 0],
         ("3D", -30.0): [1, 1, 1, 1],
     }
-    cells = [Cell(m, y, 0.0, np.array(v, bool), abs(y) / 10) for (m, y), v in right.items()]
+    off = {0.0: [np.nan] * 4, 30.0: [1, 2, 3, np.nan], -30.0: [4, 5, 6, 7]}
+    cells = [
+        Cell(m, y, 0.0, np.array(v, bool), np.array(off[y]), np.array([y != 0] * 3 + [False]))
+        for (m, y), v in right.items()
+    ]
     plain, corrected = summarise(cells)
     assert plain.at_zero.value == 75
-    assert plain.kept_30.value == pytest.approx(100 * 0.5 / 0.75)
+    assert plain.kept[30].value == pytest.approx(100 * 0.5 / 0.75)
+    assert plain.gain[30].value == 0
     assert corrected.cost_at_zero.value == 25
-    assert corrected.kept_30.value == pytest.approx(100 * (7 / 8) / 0.75)
-    assert corrected.kept_30.low <= corrected.kept_30.value <= corrected.kept_30.high
-    assert np.isnan(corrected.kept_45.value)
-    assert corrected.yaw_error == pytest.approx(3.0)
+    test = corrected.at_zero_test
+    assert (test.both_right, test.only_first, test.only_second, test.neither) == (2, 1, 0, 1)
+    assert corrected.kept[30].value == pytest.approx(100 * (7 / 8) / 0.75)
+    assert corrected.kept[30].low <= corrected.kept[30].value <= corrected.kept[30].high
+    assert corrected.gain[30].value == pytest.approx(100 * (7 / 8 - 0.5))
+    assert 45 not in corrected.kept
+    assert corrected.changed == {0: 0, 30: 75}
+    assert corrected.yaw_error is not None
+    assert corrected.yaw_error.value == 4  # the median of 1 to 7
+    assert 1 <= corrected.yaw_error.low <= 4 <= corrected.yaw_error.high <= 7
 
 
 def test_methods_differ_from_the_best_in_what_their_names_say() -> None:
