@@ -288,11 +288,19 @@ def test_cues_of_clips_whose_turn_is_known() -> None:
         def __init__(self, yaw: float) -> None:
             self.yaw_degrees = np.full(8, yaw)
 
-    clips = [(pose_clip(as_seen(standing(), y)), Truth(y)) for y in (-45.0, 0.0, 45.0)]
+    clips = [
+        orientation.Filmed(
+            pose_clip(as_seen(standing(), y)), Truth(y), 1 / (4 + as_seen(standing(), y)[..., 2])
+        )
+        for y in (-45.0, 0.0, 45.0)
+    ]
     made = {row.cue: row for row in orientation.cue_errors(clips)}
-    assert made["shoulders' z, to scale"].median < 0.3
+    assert made["shoulders' z, to scale (`landmark`)"].median < 0.3
     assert made["shoulders' z, as it comes"].read[45.0] > 65
     assert made["all cues"].by_yaw[45.0] < 4
+    # Nearness is no linear measure of depth: four shoulder widths away it still gives the turn well.
+    assert made["true nearness, unrounded (a perfect `depth-anything`)"].median < 4
+    assert not any("colormap" in name for name in made)  # there is no depth video
     json.dumps([dataclasses.asdict(row) for row in made.values()])
 
 
@@ -310,3 +318,5 @@ def test_the_scale_of_z_is_what_rendered_signers_show(tmp_path: Path) -> None:
     errors = {row.cue: row for row in orientation.cue_errors(clips)}
     assert errors["all cues"].median < 8
     assert errors["all cues"].median < errors["shoulders' z, as it comes"].median / 3
+    assert errors["true nearness, unrounded (a perfect `depth-anything`)"].median < 10
+    assert errors["true depth in an INFERNO video (`colormap`)"].median < 15

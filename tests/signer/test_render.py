@@ -100,6 +100,25 @@ def test_truth_in_3d_projects_onto_truth_in_2d_and_bones_are_rigid() -> None:
     np.testing.assert_allclose(np.degrees(np.arctan2(-hips[:, 2], hips[:, 0])), 35, atol=1.5)
 
 
+def test_depth_is_that_of_the_surface_which_shows() -> None:
+    clip = render_sign("mother", yaw_degrees=30, width=96, height=72, frames=2)
+    camera = Camera(96, 72)
+    for depth, points, places, visible in zip(
+        clip.depths(), clip.truth.keypoints_3d, clip.truth.keypoints_2d, clip.truth.visible, strict=True
+    ):
+        assert depth.shape == (72, 96)
+        assert np.isinf(depth[0, 0])  # background
+        away = camera.position[2] - points[:, 2]
+        at = np.where(visible)[0]
+        columns, rows = places[at].astype(int).T
+        before = away[at] - depth[rows, columns]
+        face = (at >= 23) & (at < 91) & np.isfinite(before)
+        # Points of the face lie on its surface; a pixel is a centimetre wide. The others lie within flesh.
+        assert np.abs(np.median(before[face])) < 0.01
+        shoulders = np.isin(at, [5, 6])
+        assert ((before[shoulders] > -0.02) & (before[shoulders] < 0.1)).all()
+
+
 def test_what_a_hand_hides_is_not_visible() -> None:
     clip = render_sign("drink", identity="jonas", width=160, height=120, frames=9)
     middle, rest = clip.truth.visible[4], clip.truth.visible[0]

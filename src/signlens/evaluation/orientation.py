@@ -32,10 +32,12 @@ from signlens.evaluation.comparison import McNemar, mcnemar
 from signlens.evaluation.metrics import Interval, bootstrap, interval, resampled_counts, wilson
 from signlens.files import whole_file
 from signlens.pose import LEFT_HAND, RIGHT_HAND, PoseClip, Provenance
+from signlens.pose.depth.colormap import colormap_depth, inferno_table
 from signlens.pose.depth.cues import read_cues
 from signlens.pose.depth.landmark import extractors_own_z, landmark_depth
 from signlens.pose.depth.lift import lifted_depth, lifted_yaw
-from signlens.pose.depth.reading import Depth, filled_z
+from signlens.pose.depth.reading import Depth, filled_z, with_depth
+from signlens.pose.depth.relative import depth_from_nearness, sample
 from signlens.pose.layouts import (
     FACE_MESH_POINTS,
     HolisticPoints,
@@ -559,15 +561,35 @@ RENDERED = (
 RENDERED_FRAMES = 6
 
 
-def render_poses(cache: Path, yaws: Sequence[float] = YAWS) -> list[tuple[PoseClip, Any]]:
+BACKGROUND = 6.0
+"""Metres to which the background is put in pictures of nearness."""
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """A rendered clip as the extractor sees it.
+
+    Attributes:
+        poses: What it found.
+        truth: Where everything was (`signlens.signer.Truth`).
+        nearness: (T, 133) one over the true depth of the surface that shows at each keypoint found, NaN
+            where none was: what a perfect network of relative depth would give. None if not rendered.
+        depth_video: The same pictures as the SLR-sentiment paper had them: each frame stretched to 0..255,
+            coloured with INFERNO, compressed, beside the original. None if not rendered.
+    """
+
+    poses: PoseClip
+    truth: Any
+    nearness: Array | None = None
+    depth_video: Path | None = None
+
+
+def render_poses(cache: Path, yaws: Sequence[float] = YAWS) -> list[Filmed]:
     """Film the rendered signers and let the real extractor look; what is in the cache is not made again.
 
     Args:
         cache: Folder for the films, their truths and their poses.
         yaws: Degrees, whole numbers.
-
-    Returns:
-        Poses and truth (`signlens.signer.Truth`) of each clip.
 
     Raises:
         PartMissing: The extra ``signer`` or the extractor is not installed.
@@ -580,27 +602,65 @@ def render_poses(cache: Path, yaws: Sequence[float] = YAWS) -> list[tuple[PoseCl
     with HolisticExtractor() as extractor:
         for yaw in yaws:
             for who, sign in RENDERED:
-                stem = cache / f"{sign}-{who}-{int(yaw):+d}-480x360-{RENDERED_FRAMES}"
-                poses, truth, film = (stem.with_suffix(s) for s in (".pose", ".npz", ".mp4"))
-                if not (poses.is_file() and truth.is_file()):
+                stem = f"{sign}-{who}-{int(yaw):+d}-480x360-{RENDERED_FRAMES}"
+                poses, truth, film, depth, near = (
+                    cache / f"{stem}{end}" for end in (".pose", ".npz", ".mp4", "-depth.mp4", "-nearness.npz")
+                )
+                if not all(path.is_file() for path in (poses, truth, depth, near)):
                     clip = render_sign(
                         sign, yaw_degrees=yaw, identity=who, width=480, height=360,
                         frames=RENDERED_FRAMES, fps=12.0, smooth=0, workers=1,
                     )  # fmt: skip
-                    write_video(clip, film, fps=clip.fps, quality=16)
+                    images = list(clip)
+                    pictures = [1 / np.minimum(d, BACKGROUND).astype(np.float64) for d in clip.depths()]
+                    write_video(images, film, fps=clip.fps, quality=16)
+                    beside = [
+                        np.concatenate(pair, axis=1)
+                        for pair in zip(images, map(_in_colours, pictures), strict=True)
+                    ]
+                    write_video(beside, depth, fps=clip.fps)
                     clip.truth.save(truth)
-                    write_pose(extractor.extract(film), poses)
-                made.append((read_pose(poses), Truth.load(truth)))
+                    found = extractor.extract(film)
+                    write_pose(found, poses)
+                    seen = zip(pictures, found.keypoints, strict=True)
+                    rows = [sample(picture, frame, found.width, found.height) for picture, frame in seen]
+                    with whole_file(near) as part, part.open("wb") as stream:
+                        np.savez(stream, nearness=np.stack(rows))
+                with np.load(near, allow_pickle=False) as archive:
+                    nearness = archive["nearness"]
+                made.append(Filmed(read_pose(poses), Truth.load(truth), nearness, depth))
     return made
 
 
-CUES: dict[str, Callable[[PoseClip], Array]] = {
-    "shoulders' z, as it comes": lambda clip: shoulder_frame(clip.keypoints).yaw,
-    "shoulders' z, to scale": lambda clip: read_cues(clip).shoulders,
-    "face mesh": lambda clip: read_cues(clip).head,
-    "nose between the ears": lambda clip: read_cues(clip).nose,
-    "lift (width and nose)": lifted_yaw,
-    "all cues": lambda clip: fused_yaw(read_cues(clip)),
+def _in_colours(nearness: Array) -> NDArray[np.uint8]:
+    """A picture of nearness stretched to 0..255 and coloured with INFERNO, RGB."""
+    low, high = nearness.min(), nearness.max()
+    return inferno_table()[np.round(255 * (nearness - low) / max(high - low, 1e-9)).astype(np.uint8)]
+
+
+def _by_exact_nearness(clip: Filmed) -> Array:
+    if clip.nearness is None:
+        return np.full(clip.poses.frames, np.nan)
+    depth = depth_from_nearness(clip.poses, "exact", clip.nearness)
+    return shoulder_frame(with_depth(clip.poses, depth).keypoints).yaw
+
+
+def _by_depth_video(clip: Filmed) -> Array:
+    if clip.depth_video is None:
+        return np.full(clip.poses.frames, np.nan)
+    depth = colormap_depth(clip.poses, clip.depth_video)
+    return shoulder_frame(with_depth(clip.poses, depth).keypoints).yaw
+
+
+CUES: dict[str, Callable[[Filmed], Array]] = {
+    "shoulders' z, as it comes": lambda clip: shoulder_frame(clip.poses.keypoints).yaw,
+    "shoulders' z, to scale (`landmark`)": lambda clip: read_cues(clip.poses).shoulders,
+    "face mesh": lambda clip: read_cues(clip.poses).head,
+    "nose between the ears": lambda clip: read_cues(clip.poses).nose,
+    "width and nose (`lift`)": lambda clip: lifted_yaw(clip.poses),
+    "true depth in an INFERNO video (`colormap`)": _by_depth_video,
+    "true nearness, unrounded (a perfect `depth-anything`)": _by_exact_nearness,
+    "all cues": lambda clip: fused_yaw(read_cues(clip.poses)),
 }
 """Name -> yaw of every frame, radians."""
 
@@ -613,6 +673,7 @@ class CueError:
         cue: Its name.
         read: True yaw -> median reading over clips, degrees.
         median: Median absolute error over clips, degrees.
+        unknown: Clips that it says nothing of.
         rms: Root of the mean square, degrees.
         by_yaw: Absolute yaw -> median absolute error, degrees.
     """
@@ -620,23 +681,27 @@ class CueError:
     cue: str
     read: dict[float, float]
     median: float
+    unknown: int
     rms: float
     by_yaw: dict[float, float]
 
 
-def cue_errors(clips: Sequence[tuple[PoseClip, Any]]) -> list[CueError]:
-    """Errors of each cue, of a clip's median over its frames."""
-    truth = np.array([float(t.yaw_degrees[0]) for _, t in clips])
+def cue_errors(clips: Sequence[Filmed]) -> list[CueError]:
+    """Errors of each cue, of a clip's median over its frames; cues that no clip has are left out."""
+    truth = np.array([float(clip.truth.yaw_degrees[0]) for clip in clips])
     made = []
     for name, read in CUES.items():
-        got = np.array([_median_degrees(read(clip)) for clip, _ in clips])
+        got = np.array([_median_degrees(read(clip)) for clip in clips])
         error = np.abs(got - truth)
         known = np.isfinite(error)
+        if not known.any():
+            continue
         made.append(
             CueError(
                 cue=name,
                 read={float(y): float(np.nanmedian(got[truth == y])) for y in np.unique(truth)},
                 median=float(np.median(error[known])),
+                unknown=int((~known).sum()),
                 rms=float(np.sqrt((error[known] ** 2).mean())),
                 by_yaw={
                     float(y): float(np.nanmedian(error[np.abs(truth) == y])) for y in np.unique(np.abs(truth))
@@ -646,7 +711,7 @@ def cue_errors(clips: Sequence[tuple[PoseClip, Any]]) -> list[CueError]:
     return made
 
 
-def measure_scales(clips: Sequence[tuple[PoseClip, Any]]) -> dict[str, tuple[float, list[float]]]:
+def measure_scales(clips: Sequence[Filmed]) -> dict[str, tuple[float, list[float]]]:
     """How many times too large the extractor's z is, by part: least squares through the origin.
 
     Returns:
@@ -666,8 +731,8 @@ def measure_scales(clips: Sequence[tuple[PoseClip, Any]]) -> dict[str, tuple[flo
         ],
     }
     rows: dict[str, dict[str, list[Array]]] = {name: {} for name in parts}
-    for clip, truth in clips:
-        k = clip.keypoints.astype(np.float64)
+    for clip in clips:
+        k, truth = clip.poses.keypoints.astype(np.float64), clip.truth
         world = -truth.keypoints_3d[..., 2]
         pixels = truth.focal / truth.camera[2]  # of a metre at the signer's place
         for name, pairs in parts.items():
@@ -848,7 +913,7 @@ def _said(value: Interval | None, digits: int = 1) -> str:
     return f"{value.value:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"
 
 
-def _print_rendered(clips: Sequence[tuple[PoseClip, Any]]) -> dict[str, Any]:
+def _print_rendered(clips: Sequence[Filmed]) -> dict[str, Any]:
     made = cue_errors(clips)
     yaws = sorted(made[0].read)
     print(f"{len(clips)} rendered clips of {RENDERED_FRAMES} frames, 480x360, six identities")
@@ -860,11 +925,12 @@ def _print_rendered(clips: Sequence[tuple[PoseClip, Any]]) -> dict[str, Any]:
     print("|---|" + "---|" * (len(yaws) + 2))
     for row in made:
         read = " | ".join(f"{row.read[y]:+.0f}" for y in yaws)
-        print(f"| {row.cue} | {read} | {row.median:.1f} | {row.rms:.1f} |")
+        unknown = f" ({row.unknown} clips unknown)" if row.unknown else ""
+        print(f"| {row.cue}{unknown} | {read} | {row.median:.1f} | {row.rms:.1f} |")
     return {"clips": len(clips), "cues": [asdict(row) for row in made]}
 
 
-def _print_scales(clips: Sequence[tuple[PoseClip, Any]]) -> dict[str, Any]:
+def _print_scales(clips: Sequence[Filmed]) -> dict[str, Any]:
     made = measure_scales(clips)
     for name, (value, without) in made.items():
         print(f"{name:9s} {value:.2f}   without one identity: {min(without):.2f} to {max(without):.2f}")

@@ -58,6 +58,27 @@ def draw(scene: Scene, camera: Camera, *, smooth: int = 3, seed: int = 0) -> NDA
     )  # fmt: skip
 
 
+def depth_picture(scene: Scene, camera: Camera) -> NDArray[np.float32]:
+    """How far the first surface behind every pixel lies.
+
+    Args:
+        scene: From `build_scene`.
+        camera: The camera.
+
+    Returns:
+        (height, width) metres along the camera's axis; infinite where there is nothing but background.
+    """
+    marcher = _marcher()
+    across = (np.arange(camera.width) + 0.5 - camera.width / 2) / camera.focal
+    up = (camera.height / 2 - np.arange(camera.height) - 0.5) / camera.focal
+    rays = np.stack([*np.meshgrid(across, up), np.full((camera.height, camera.width), -1.0)], axis=-1)
+    rays = rays.reshape(-1, 3)
+    origins = np.broadcast_to(np.array(camera.position), rays.shape).copy()
+    hits = marcher.first_hits(scene.primitives, scene.frames, scene.table, origins, origins + rays)
+    depth = np.where(hits[:, 1] < 0, np.inf, hits[:, 0] / np.linalg.norm(rays, axis=1))
+    return depth.astype(np.float32).reshape(camera.height, camera.width)
+
+
 def _check_size(width: int, height: int) -> None:
     if not (32 <= width <= MAX_SIDE and 32 <= height <= MAX_SIDE):
         raise UsageError(f"size {width}x{height}", "is out of range", f"each side is 32 to {MAX_SIDE} pixels")
@@ -122,6 +143,7 @@ class Rendered:
     frames: int
     truth: Truth
     _draw: Callable[[], Iterator[NDArray[np.uint8]]]
+    _depth: Callable[[int], NDArray[np.float32]]
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Frames in order, each (height, width, 3) uint8 RGB."""
@@ -130,6 +152,10 @@ class Rendered:
     def __len__(self) -> int:
         """Number of frames."""
         return self.frames
+
+    def depths(self) -> Iterator[NDArray[np.float32]]:
+        """True depth of the frames in order, see `depth_picture`."""
+        return (self._depth(i) for i in range(self.frames))
 
     def to_array(self) -> NDArray[np.uint8]:
         """All frames at once: (frames, height, width, 3) uint8 RGB."""
@@ -207,6 +233,9 @@ def render_sign(
             _scene_at(performance, who, float(times[i]), grain), camera, smooth=smooth, seed=seed * 100003 + i
         )
 
+    def depth(i: int) -> NDArray[np.float32]:
+        return depth_picture(_scene_at(performance, who, float(times[i]), grain), camera)
+
     def frames_in_order() -> Iterator[NDArray[np.uint8]]:
         threads = workers or os.cpu_count() or 1
         with ThreadPoolExecutor(threads, thread_name_prefix="signer") as pool:
@@ -235,6 +264,7 @@ def render_sign(
         count,
         truth,
         frames_in_order,
+        depth,
     )
 
 
@@ -242,4 +272,4 @@ def _scene_at(performance: Performance, identity: Identity, t: float, grain: flo
     return build_scene(performance.pose(t), identity, grain)
 
 
-__all__ = ["PARAMETER_NAMES", "Rendered", "draw", "render_pose_frame", "render_sign"]
+__all__ = ["PARAMETER_NAMES", "Rendered", "depth_picture", "draw", "render_pose_frame", "render_sign"]

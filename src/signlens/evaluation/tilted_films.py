@@ -1,0 +1,271 @@
+"""Films of people, tilted: does the first answer stay the same?
+
+    python -m signlens.evaluation.tilted_films --cache FOLDER [--degrees 20] [--out films.json]
+
+Every film of ``wlasl-videos`` is written twice, upright and turned clockwise by ffmpeg's own filter, both
+encoded anew; what comes into view is black, and what leaves it is cut off. The real extractor looks at both,
+and the shipped model answers. A film whose gloss the model does not know has a first answer too, only a less
+certain one: whether it stays is asked of all films, and of those apart whose gloss is in the vocabulary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from signlens.datasets.mediapipe_arrays import default_data
+from signlens.errors import InputRejected, SignLensError
+from signlens.evaluation.comparison import mcnemar
+from signlens.evaluation.metrics import Interval, wilson
+from signlens.files import whole_file
+from signlens.pose import HolisticExtractor, PoseClip, read_pose, write_pose
+from signlens.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class Film:
+    """One film of the set.
+
+    Attributes:
+        path: The file.
+        gloss: Its gloss in WLASL.
+    """
+
+    path: Path
+    gloss: str
+
+
+def films_of(folder: Path) -> list[Film]:
+    """The films of a folder in the layout of ``wlasl-videos``, in the order of its table.
+
+    Raises:
+        InputRejected: The folder does not hold the set.
+    """
+    table = folder / "clips.csv"
+    if not table.is_file():
+        raise InputRejected(table, "there is no such file", "point to the folder of wlasl-videos")
+    paths = {path.stem.lstrip("0"): path for path in sorted(folder.rglob("*.mp4"))}
+    with table.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    missing = [row["video_id"] for row in rows if row["video_id"].lstrip("0") not in paths]
+    if missing:
+        raise InputRejected(folder, f"film {missing[0]} of its table is missing", "copy the folder again")
+    return [Film(paths[row["video_id"].lstrip("0")], row["gloss"]) for row in rows]
+
+
+def tilt(film: Path, degrees: float, target: Path) -> Path:
+    """Turn every picture clockwise, with ffmpeg's filter ``rotate``; what comes into view is black.
+
+    Args:
+        film: A video.
+        degrees: How far; 0 only encodes it anew.
+        target: Where to, ``.mp4``.
+    """
+    import av
+    import av.filter
+
+    with (
+        av.open(str(film), metadata_errors="replace") as source,
+        whole_file(target) as part,
+        av.open(str(part), "w", format="mp4") as made,
+    ):
+        video = source.streams.video[0]
+        out: Any = made.add_stream("libx264", rate=video.average_rate or Fraction(25), options={"crf": "16"})
+        out.width, out.height = video.width // 2 * 2, video.height // 2 * 2
+        out.pix_fmt = "yuv420p"
+        graph = av.filter.Graph()
+        first = graph.add_buffer(template=video)
+        turn = graph.add("rotate", f"{degrees}*PI/180")
+        cut = graph.add("crop", f"{out.width}:{out.height}:0:0")
+        last = graph.add("buffersink")
+        for one, other in ((first, turn), (turn, cut), (cut, last)):
+            one.link_to(other)
+        graph.configure()
+        for frame in source.decode(video):
+            graph.push(frame)
+            turned: Any = graph.pull()
+            turned.pict_type = 0
+            made.mux(out.encode(turned))
+        made.mux(out.encode())
+    return target
+
+
+def poses_of(film: Film, degrees: float, cache: Path) -> PoseClip:
+    """The poses of a tilted film; what is in the cache is not extracted again.
+
+    Raises:
+        InputRejected: The film cannot be read or shows no person.
+    """
+    path = cache / f"{film.path.stem}_{degrees:+g}.pose"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        made = tilt(film.path, degrees, path.with_suffix(".mp4"))
+        with HolisticExtractor() as extractor:
+            write_pose(extractor.extract(made), path)
+        made.unlink()
+    return read_pose(path)
+
+
+@dataclass(frozen=True)
+class Tilted:
+    """One film, upright and tilted.
+
+    Attributes:
+        film: File name.
+        gloss: In WLASL.
+        known: Whether the model has that gloss.
+        upright: First answer upright, with correction.
+        tilted: First answer tilted, with correction.
+        upright_as_filmed: First answer upright, without correction.
+        tilted_as_filmed: First answer tilted, without correction.
+        probability: Of the first answer upright, 0..1.
+        tilt_error: Measured tilt less the signer's own upright and less what was added, degrees.
+        hands_lost: Frames in which a hand is found upright but not tilted, as a share of those with a hand.
+    """
+
+    film: str
+    gloss: str
+    known: bool
+    upright: str
+    tilted: str
+    upright_as_filmed: str
+    tilted_as_filmed: str
+    probability: float
+    tilt_error: float
+    hands_lost: float
+
+
+def compare(
+    films: Sequence[Film],
+    cache: Path,
+    degrees: float,
+    progress: Callable[[str], None] | None = None,
+) -> list[Tilted]:
+    """Ask the shipped model about every film, upright and tilted.
+
+    Args:
+        films: Which.
+        cache: Folder for their poses.
+        degrees: Clockwise.
+        progress: Called with a line a film.
+
+    Raises:
+        InputRejected: A film cannot be read or shows no person.
+        PartMissing: The model or the extractor is not there.
+    """
+    made = []
+    with Recognizer() as corrected, Recognizer(correct_orientation=False) as as_filmed:
+        for film in films:
+            poses = [poses_of(film, angle, cache) for angle in (0.0, degrees)]
+            answers = [corrected.recognize_poses(clip) for clip in poses]
+            others = [as_filmed.recognize_poses(clip).predictions[0].gloss for clip in poses]
+            rolls = [
+                np.nan if a.orientation is None or a.orientation.roll_degrees is None
+                else a.orientation.roll_degrees for a in answers
+            ]  # fmt: skip
+            made.append(
+                Tilted(
+                    film=film.path.name,
+                    gloss=film.gloss,
+                    known=film.gloss in corrected.model.glosses,
+                    upright=answers[0].predictions[0].gloss,
+                    tilted=answers[1].predictions[0].gloss,
+                    upright_as_filmed=others[0],
+                    tilted_as_filmed=others[1],
+                    probability=answers[0].predictions[0].probability,
+                    tilt_error=float(rolls[1] - rolls[0] - degrees),
+                    hands_lost=_hands_lost(*poses),
+                )
+            )
+            if progress is not None:
+                progress(f"{film.path.name} {film.gloss}: {made[-1].upright} -> {made[-1].tilted}")
+    return made
+
+
+def _hands_lost(upright: PoseClip, tilted: PoseClip) -> float:
+    from signlens.pose import LEFT_HAND, RIGHT_HAND
+
+    frames = min(upright.frames, tilted.frames)
+    before = np.stack([upright.part_seen(part)[:frames] for part in (LEFT_HAND, RIGHT_HAND)])
+    after = np.stack([tilted.part_seen(part)[:frames] for part in (LEFT_HAND, RIGHT_HAND)])
+    return float((before & ~after).sum() / max(before.sum(), 1))
+
+
+def same(films: Sequence[Tilted]) -> dict[str, Interval | int | float | None]:
+    """Share of films whose first answer stays (per cent, Wilson's interval), with and without correction."""
+    kept = np.array([f.upright == f.tilted for f in films], bool)
+    plain = np.array([f.upright_as_filmed == f.tilted_as_filmed for f in films], bool)
+    errors = np.array([f.tilt_error for f in films])
+    known = np.isfinite(errors)
+    return {
+        "films": len(films),
+        "same": wilson(int(kept.sum()), len(kept)) if len(kept) else None,
+        "same_as_filmed": wilson(int(plain.sum()), len(plain)) if len(plain) else None,
+        "p_value": mcnemar(kept, plain).p_value,
+        "tilt_error_median": float(np.median(np.abs(errors[known]))) if known.any() else None,
+        "hands_lost": float(np.mean([f.hands_lost for f in films])) if films else None,
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print how many films keep their first answer."""
+    parser = argparse.ArgumentParser(prog="python -m signlens.evaluation.tilted_films", description=__doc__)
+    parser.add_argument("--films", type=Path, default=default_data() / "wlasl-videos")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for their poses")
+    parser.add_argument("--degrees", type=float, default=20.0)
+    parser.add_argument("--out", type=Path, help="also write everything as JSON")
+    options = parser.parse_args(arguments)
+
+    def progress(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    found = compare(films_of(options.films), options.cache, options.degrees, progress)
+    groups = {
+        "all films": found,
+        "gloss in the vocabulary": [f for f in found if f.known],
+        "first answer above 0.5 upright": [f for f in found if f.probability > 0.5],
+    }
+    print(
+        f"| {options.degrees:+g} degrees | films | same, corrected | same, as filmed | tilt error | hands lost |"
+    )
+    print("|---|---|---|---|---|---|")
+    summary = {}
+    for name, films in groups.items():
+        if not films:
+            continue
+        made = summary[name] = same(films)
+        shares = " | ".join(
+            f"{v.value:.1f} % ({v.low:.1f} to {v.high:.1f})" if isinstance(v, Interval) else "-"
+            for v in (made["same"], made["same_as_filmed"])
+        )
+        error = "-" if made["tilt_error_median"] is None else f"{made['tilt_error_median']:.1f}"
+        print(f"| {name} | {made['films']} | {shares} | {error} | {100 * made['hands_lost']:.1f} % |")
+    if options.out is not None:
+        document = {
+            "degrees": options.degrees,
+            "summary": {
+                name: {k: asdict(v) if isinstance(v, Interval) else v for k, v in made.items()}
+                for name, made in summary.items()
+            },
+            "films": [asdict(film) for film in found],
+        }
+        with whole_file(options.out) as part:
+            part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SignLensError as error:
+        print(f"signlens: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
