@@ -10,8 +10,7 @@ import pytest
 
 from signlens.datasets.mediapipe_arrays import default_data
 from signlens.errors import InputRejected
-from signlens.evaluation.metrics import Interval
-from signlens.evaluation.tilted_films import Tilted, compare, films_of, main, poses_of, same, tilt
+from signlens.evaluation.tilted_films import Tilted, compare, films_of, main, poses_of, stability, tilt
 from signlens.pose import write_pose
 from signlens.signer import write_video
 from turned_figure import as_seen, pose_clip, standing
@@ -68,13 +67,11 @@ def test_poses_in_the_cache_are_not_extracted_again(tmp_path: Path) -> None:
 def test_the_shares_by_hand() -> None:
     answers = [("a", "a", "a", "a"), ("a", "a", "a", "b"), ("a", "b", "b", "b"), ("c", "c", "c", "d")]
     films = [Tilted(f"{i}", "a", True, *four, 0.9, float(i), 0.1) for i, four in enumerate(answers)]
-    made = same(films)
-    assert isinstance(made["same"], Interval)
-    assert isinstance(made["same_as_filmed"], Interval)
-    assert (made["same"].value, made["same_as_filmed"].value) == (75, 50)
-    assert made["p_value"] == 1  # of three films that differ, two and one
-    assert made["tilt_error_median"] == 1.5
-    assert same([])["same"] is None
+    made = stability(films)
+    assert (made.same.value, made.same_as_filmed.value) == (75, 50)
+    assert made.p_value == 1  # of three films that differ, two and one
+    assert made.tilt_error == 1.5
+    assert made.hands_lost == pytest.approx(10)
 
 
 @pytest.mark.slow

@@ -522,7 +522,7 @@ def summarise(cells: Sequence[Cell]) -> list[Kept]:
             Kept(
                 method=name,
                 at_zero=wilson(int(zero.sum()), len(zero)),
-                cost_at_zero=bootstrap(100.0 * (plain.astype(float) - zero)),
+                cost_at_zero=bootstrap(100 * (plain.astype(np.int64) - zero)),
                 at_zero_test=mcnemar(plain, zero),
                 kept=kept,
                 gain=gain,

@@ -200,20 +200,41 @@ def _hands_lost(upright: PoseClip, tilted: PoseClip) -> float:
     return float((before & ~after).sum() / max(before.sum(), 1))
 
 
-def same(films: Sequence[Tilted]) -> dict[str, Interval | int | float | None]:
-    """Share of films whose first answer stays (per cent, Wilson's interval), with and without correction."""
-    kept = np.array([f.upright == f.tilted for f in films], bool)
-    plain = np.array([f.upright_as_filmed == f.tilted_as_filmed for f in films], bool)
+@dataclass(frozen=True)
+class Stability:
+    """How many films keep their first answer.
+
+    Attributes:
+        films: Number of films.
+        same: Share that keeps it, with correction; per cent, Wilson's interval.
+        same_as_filmed: The same without correction.
+        p_value: McNemar's exact test between the two.
+        tilt_error: Median size of the error of the measured tilt, degrees; None where none is measured.
+        hands_lost: Mean share of hands that are found upright but not tilted, per cent.
+    """
+
+    films: int
+    same: Interval
+    same_as_filmed: Interval
+    p_value: float
+    tilt_error: float | None
+    hands_lost: float
+
+
+def stability(films: Sequence[Tilted]) -> Stability:
+    """Count the films whose first answer stays; there must be one at least."""
+    kept = np.array([f.upright == f.tilted for f in films])
+    plain = np.array([f.upright_as_filmed == f.tilted_as_filmed for f in films])
     errors = np.array([f.tilt_error for f in films])
     known = np.isfinite(errors)
-    return {
-        "films": len(films),
-        "same": wilson(int(kept.sum()), len(kept)) if len(kept) else None,
-        "same_as_filmed": wilson(int(plain.sum()), len(plain)) if len(plain) else None,
-        "p_value": mcnemar(kept, plain).p_value,
-        "tilt_error_median": float(np.median(np.abs(errors[known]))) if known.any() else None,
-        "hands_lost": float(np.mean([f.hands_lost for f in films])) if films else None,
-    }
+    return Stability(
+        films=len(films),
+        same=wilson(int(kept.sum()), len(kept)),
+        same_as_filmed=wilson(int(plain.sum()), len(plain)),
+        p_value=mcnemar(kept, plain).p_value,
+        tilt_error=float(np.median(np.abs(errors[known]))) if known.any() else None,
+        hands_lost=float(100 * np.mean([f.hands_lost for f in films])),
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -234,28 +255,22 @@ def main(arguments: list[str] | None = None) -> int:
         "gloss in the vocabulary": [f for f in found if f.known],
         "first answer above 0.5 upright": [f for f in found if f.probability > 0.5],
     }
-    print(
-        f"| {options.degrees:+g} degrees | films | same, corrected | same, as filmed | tilt error | hands lost |"
-    )
+    print(f"| {options.degrees:+g} degrees | films | same, corrected | as filmed | tilt error | hands lost |")
     print("|---|---|---|---|---|---|")
     summary = {}
     for name, films in groups.items():
         if not films:
             continue
-        made = summary[name] = same(films)
+        made = summary[name] = stability(films)
         shares = " | ".join(
-            f"{v.value:.1f} % ({v.low:.1f} to {v.high:.1f})" if isinstance(v, Interval) else "-"
-            for v in (made["same"], made["same_as_filmed"])
+            f"{v.value:.1f} % ({v.low:.1f} to {v.high:.1f})" for v in (made.same, made.same_as_filmed)
         )
-        error = "-" if made["tilt_error_median"] is None else f"{made['tilt_error_median']:.1f}"
-        print(f"| {name} | {made['films']} | {shares} | {error} | {100 * made['hands_lost']:.1f} % |")
+        error = "-" if made.tilt_error is None else f"{made.tilt_error:.1f}"
+        print(f"| {name} | {made.films} | {shares} | {error} | {made.hands_lost:.1f} % |")
     if options.out is not None:
         document = {
             "degrees": options.degrees,
-            "summary": {
-                name: {k: asdict(v) if isinstance(v, Interval) else v for k, v in made.items()}
-                for name, made in summary.items()
-            },
+            "summary": {name: asdict(made) for name, made in summary.items()},
             "films": [asdict(film) for film in found],
         }
         with whole_file(options.out) as part:
