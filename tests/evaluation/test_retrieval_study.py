@@ -66,6 +66,7 @@ def untrained(folder: Path, data: Path, name: str, seed: int, only: tuple[str, .
         piece = runs.piece_folder(folder, (network, split))
         piece.mkdir(parents=True)
         save_file(model.state_dict(), piece / "model.safetensors")
+        (piece / "network.json").write_text('{"digest": "made up"}')
         np.savez(piece / "scores.npz", test_rows=rows, test_logits=logits, test_embedding=embedding)
     return folder
 
@@ -254,5 +255,5 @@ def test_wrong_use_is_named(first: Path, data: Path, tmp_path: Path) -> None:
         assert found.exit_code == 2
         assert named in found.stderr
     other = untrained(tmp_path / "other", data, "other", 1, ("traduttore-1-to-2",))
-    with pytest.raises(UsageError, match="trains none"):
+    with pytest.raises(UsageError, match="no split"):
         retrieval.study_run(other, untrained(tmp_path / "another", data, "x", 1, ("open-set",)))

@@ -21,7 +21,7 @@ def reproduce(
         str,
         typer.Argument(
             metavar="NAME",
-            help="table1 ... table6, table12, table13, fig4, fig10, fig11; sam-slr-ablations; "
+            help="table1 ... table6, table12, table13, fig4, fig10, fig11, fig13; sam-slr-ablations; "
             "emosign-table2, -table3, -table4.",
         ),
     ],
@@ -52,7 +52,9 @@ def reproduce(
     rule: Annotated[
         str | None, typer.Option("--rule", help="Which EmoSign clips are single expressions.")
     ] = None,
-    run: Annotated[Path | None, typer.Option("--run", help="Folder of a run, for sam-slr-ablations.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Folder of a run, for sam-slr-ablations, fig13.")
+    ] = None,
     model: Annotated[
         Path | None, typer.Option("--model", help="Folder of a sign model; the shipped one by default.")
     ] = None,
@@ -75,7 +77,10 @@ def reproduce(
         float | None, typer.Option("--tau", help="An emotion is shown above this weight (table3, table4).")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Also draw a figure into this file (.svg, .png, .pdf).")
+        Path | None,
+        typer.Option(
+            "--out", help="Also draw a figure into this file (.svg, .png, .pdf); fig13: folder of its files."
+        ),
     ] = None,
     by: By = "clip",
     draws: Draws = 2000,
@@ -90,6 +95,7 @@ def reproduce(
         from signlens.evaluation import reproduce as slr_sentiment
         from signlens.evaluation.reproduce import Request
         from signlens.evaluation.systems import Settings
+        from signlens.report import embedding_map
         from signlens.training import ablations
 
         recipes = (
@@ -98,6 +104,7 @@ def reproduce(
             | orientation.RECIPES
             | ablations.RECIPES
             | emosign.RECIPES
+            | embedding_map.RECIPES
         )
         if name not in recipes:
             raise UsageError(

@@ -47,15 +47,16 @@ def look_up(similarities: NDArray[np.floating], queries: Labels, gallery: Labels
     """
     counts = ~np.isnan(similarities)
     wanted = (queries[:, None] == gallery[None, :]) & counts
-    number = wanted.sum(axis=1)
-    if (number == 0).any():
-        raise UsageError(
-            "gallery", f"has no clip of the gloss of {int((number == 0).sum())} queries", "leave them out"
-        )
-    order = np.lexsort((wanted, np.where(counts, -similarities, np.inf)), axis=1)
-    sorted_wanted = np.take_along_axis(wanted, order, axis=1)
-    precision = np.cumsum(sorted_wanted, axis=1) / np.arange(1, len(gallery) + 1)
-    return Found(
-        first=sorted_wanted.argmax(axis=1),
-        average_precision=(precision * sorted_wanted).sum(axis=1) / number,
-    )
+    without = int((~wanted.any(axis=1)).sum())
+    if without:
+        raise UsageError("gallery", f"has no clip of the gloss of {without} queries", "leave them out")
+    first = np.zeros(len(queries), np.int64)
+    precision = np.zeros(len(queries))
+    for row, values in enumerate(similarities):
+        right = -np.sort(-values[wanted[row]])
+        wrong = np.sort(values[counts[row] & ~wanted[row]])
+        ahead = len(wrong) - np.searchsorted(wrong, right, side="left")  # at least as similar
+        first[row] = ahead[0]
+        place = np.arange(1, len(right) + 1)
+        precision[row] = (place / (ahead + place)).mean()
+    return Found(first, precision)

@@ -426,20 +426,24 @@ class OpenedRun:
     Attributes:
         folder: Where it stands.
         experiment: What it was trained by.
-        data: Where its clips stand.
         source: Its clips.
         prefix: What goes before its networks' names.
     """
 
     folder: Path
     experiment: Experiment
-    data: Path
     source: StarterSource
     prefix: str = ""
 
     def has(self, splits: Sequence[str]) -> bool:
-        """Whether the run trains all of these splits."""
-        return set(splits) <= set(self.experiment.data.only or self.source.splits())
+        """Whether every network of the run has been trained on all of these splits."""
+        from signlens.training.run import trained_digest
+
+        return all(
+            trained_digest(self.folder, (network, split)) is not None
+            for network in self.experiment.networks
+            for split in splits
+        )
 
 
 def open_starter_run(folder: Path) -> OpenedRun:
@@ -458,7 +462,7 @@ def open_starter_run(folder: Path) -> OpenedRun:
         raise UsageError(
             folder, "was trained on a dataset of its own", f"give a run on {STARTER_SETS}, see experiments/"
         )
-    return OpenedRun(folder, experiment, data, StarterSource(data, experiment))
+    return OpenedRun(folder, experiment, StarterSource(data, experiment))
 
 
 def study_run(
@@ -481,8 +485,8 @@ def study_run(
         tell: Told what is being done, how far, and of how much.
 
     Raises:
-        UsageError: No task's splits are among the run's, or the run is of other data.
-        PartMissing: A piece has not been trained, or an optional package is not installed.
+        UsageError: No task's splits have been trained, or the run is of other data.
+        PartMissing: An optional package is not installed.
     """
     run = open_starter_run(folder)
     runs = [run]
@@ -495,8 +499,9 @@ def study_run(
     tasks = [task for task in TASKS if all(r.has(task.splits) for r in runs)]
     open_set = all(r.has((OPEN_SET,)) for r in runs)
     if not tasks and not open_set:
+        which = ", ".join(str(r.folder) for r in runs)
         raise UsageError(
-            folder, "trains none of the splits that are searched", f"train {', '.join(TASKS[0].splits)}"
+            which, "no split that is searched has been trained", f"train {', '.join(TASKS[0].splits)}"
         )
     results: list[TaskResult] = []
     choice: WeightChoice | None = None
@@ -554,11 +559,9 @@ def _compare(
 ) -> Part:
     """Every system's similarities. Neither a query itself nor an exact duplicate of it is to be found."""
     from signlens.evaluation.keypoint_search import euclidean_distances, keypoint_paths, warped_distances
-    from signlens.training.starter import prepared_clips
 
     source = runs[0].source
-    _, joints, _ = prepared_clips(runs[0].data, WINDOW)
-    own, known = keypoint_paths(joints[queries]), keypoint_paths(joints[gallery])
+    own, known = (keypoint_paths(source.prepared(rows, WINDOW)[0]) for rows in (queries, gallery))
     similarities = {RAW: -euclidean_distances(own, known)}
     if warping:
         tell(f"{split}: {WARPED}", 0, 1)

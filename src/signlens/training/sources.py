@@ -84,6 +84,10 @@ class ClipSource(Protocol):
         """Network inputs (len(rows), ...) of some clips; varied when a generator is given."""
         ...
 
+    def prepared(self, rows: Rows, window: int) -> tuple[Array, Array]:
+        """Joints (len(rows), window, 49, 3) and seen (len(rows), window, 49), see `prepare`."""
+        ...
+
 
 def draw_weights(split: Split, labels: Rows, target_share: float = 0.0) -> NDArray[np.float64]:
     """How often each training clip is drawn when draws are balanced: rare classes more often.
@@ -144,14 +148,12 @@ class DatasetSource:
         if self._data.preparation == SAM_SLR:
             return self._in_pixels(rows, network, rng)
         window = network.window if rng is not None else network.frames or network.window
+        return normalised_input(*self.prepared(rows, window), network, self._augmentation, rng)
+
+    def prepared(self, rows: Rows, window: int) -> tuple[Array, Array]:
+        """See `ClipSource.prepared`."""
         made = [prepare(self.dataset.points(int(row), WHOLE_BODY_INDEX), window) for row in rows]
-        return normalised_input(
-            np.stack([m.joints for m in made]),
-            np.stack([m.seen for m in made]),
-            network,
-            self._augmentation,
-            rng,
-        )
+        return np.stack([m.joints for m in made]), np.stack([m.seen for m in made])
 
     def _pictures(self, rows: Rows, rng: np.random.Generator | None) -> Array:
         from signlens.models.rgb_input import evaluation_clips, training_clip

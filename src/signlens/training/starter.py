@@ -150,5 +150,9 @@ class StarterSource:
             clips = [place(self.corpus.clips[int(row)].points) for row in rows]
             return heatmap_batch(clips, network, self._augmentation, rng)
         window = network.window if rng is not None else network.frames or network.window
+        return normalised_input(*self.prepared(rows, window), network, self._augmentation, rng)
+
+    def prepared(self, rows: Rows, window: int) -> tuple[Array, Array]:
+        """See `ClipSource.prepared`."""
         _, joints, seen = prepared_clips(self._data, window)
-        return normalised_input(joints[rows], seen[rows], network, self._augmentation, rng)
+        return joints[rows], seen[rows]
