@@ -13,10 +13,10 @@ from scipy.special import log_softmax
 
 import signlens
 from signlens import FusionSettings, InputRejected, PartMissing, Recognizer, UsageError, VideoLimits
-from signlens.emotion import load_gloss_map
+from signlens.emotion import landmarks, load_gloss_map
 from signlens.models.sign_model import SignModel
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, write_pose
-from signlens.recognition import Recognition
+from signlens.recognition import EMOTIONS, EmotionMoment, EmotionReading, Recognition
 from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, unit_vectors
 from tiny_model import CLASSES, GLOSSES, write_gallery, write_tiny_model
 
@@ -159,7 +159,9 @@ def test_the_expression_counts_only_when_asked_and_where_the_map_says(
     strength = 3.0
     plain = Recognizer(tiny_model, top_k=99).recognize_poses(signer_poses)
     boosted = Recognizer(
-        tiny_model, top_k=99, fusion=FusionSettings(emotion_strength=strength)
+        tiny_model,
+        top_k=99,
+        fusion=FusionSettings(emotion_strength=strength, explain_markers=False),
     ).recognize_poses(signer_poses)
     emotion_of = {g.lower(): e for g, e in load_gloss_map().emotion_of().items()}
     assert plain.emotion is not None
@@ -178,6 +180,42 @@ def test_the_expression_counts_only_when_asked_and_where_the_map_says(
     ]
     assert np.allclose(scale, scale[0])
     assert boosted.emotion == plain.emotion
+
+
+def test_an_expression_that_a_marker_explains_counts_less(
+    tiny_model: Path, signer_poses: PoseClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A face that is half surprised throughout; the brows really go up in the middle third.
+    half = {name: 0.5 if name in ("neutral", "surprise") else 0.0 for name in EMOTIONS}
+    moments = tuple(EmotionMoment(float(t), half) for t in signer_poses.times[::2])
+    reading = EmotionReading("made", half, 1.0, moments)
+    monkeypatch.setattr("signlens.recognizer.read_emotion", lambda *_, **__: reading)
+    raised = dataclasses.replace(signer_poses, face_mesh=signer_poses.face_mesh.copy())
+    brows = [i for side in (*landmarks._INNER_BROW, *landmarks._OUTER_BROW) for i in side]
+    middle = slice(raised.frames // 3, 2 * raised.frames // 3)
+    eyes = raised.face_mesh[:, [33, 263], :2]
+    unit = np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1)
+    raised.face_mesh[middle, brows, 1] -= 0.06 * unit[middle, None]  # type: ignore[index]
+    results = [
+        Recognizer(
+            tiny_model, top_k=99, fusion=FusionSettings(emotion_strength=3.0, explain_markers=heed)
+        ).recognize_poses(raised)
+        for heed in (True, False)
+    ]
+    heeded, plain = results
+    assert heeded.markers == plain.markers
+    assert heeded.emotion == plain.emotion  # what the face shows stays as it was measured
+    assert "brow_raise" in {m.name for m in heeded.markers or ()}
+    assert heeded.explaining is not None
+    assert plain.explaining is not None
+    assert plain.explaining.probabilities["surprise"] == 0.5
+    # About a third of the clip, of which the marker explains at most four fifths.
+    assert 0.5 * (1 - 0.8 * 0.5) < heeded.explaining.probabilities["surprise"] < 0.5 * (1 - 0.8 * 0.2)
+    document = heeded.to_json()
+    assert document["emotion_boost"]["explained_away"][0]["markers"] == ["brow_raise"]
+    assert "yes/no questions" in document["markers"][0]["function"]
+    assert document["intensity"]["repetitions"] >= 1
+    assert Recognizer(tiny_model).recognize_poses(raised).explaining is None
 
 
 def test_similar_signs_count_only_when_asked(tiny_model: Path, pose_file: Path) -> None:

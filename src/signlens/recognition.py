@@ -157,6 +157,105 @@ class EmotionReading:
 
 
 @dataclass(frozen=True)
+class Marker:
+    """A non-manual marker: a movement of face or head that signing uses as grammar, among other things.
+
+    Attributes:
+        name: ``brow_raise``, ``brow_furrow``, ``head_shake``, ``head_nod`` or ``mouth_opening``.
+        onset_s: Where it begins, seconds from the clip's start.
+        offset_s: Where it ends.
+        strength: 0..1; 1 is a deliberate, full movement.
+        confidence: 0..1, by a rule and not calibrated: how far it stands out, and how well it was seen.
+        function: What it often does in signing; not what it does here.
+    """
+
+    name: str
+    onset_s: float
+    offset_s: float
+    strength: float
+    confidence: float
+    function: str
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """How intensely the hands sign, in units of the signer's own shoulders.
+
+    Attributes:
+        hand: ``left`` or ``right``, the signer's own: the hand that travels farther.
+        speed: Its path over the time in which it moves, in shoulder widths a second.
+        size: Diagonal of the space that both hands use, in shoulder widths.
+        repetitions: How often the movement is done; 1 is once.
+        periodicity: How regularly, 0..1; 0 for a movement done once.
+        speed_ratio: Speed over the median of citation forms.
+        size_ratio: Size over the median of citation forms.
+    """
+
+    hand: Literal["left", "right"]
+    speed: float
+    size: float
+    repetitions: int
+    periodicity: float
+    speed_ratio: float
+    size_ratio: float
+
+
+@dataclass(frozen=True)
+class ExplainedAway:
+    """An expression that the boost trusts less because non-manual markers explain it.
+
+    Attributes:
+        emotion: A name in `EMOTIONS`.
+        before: Its mean probability as the face shows it.
+        after: What the boost uses.
+        markers: Names of the markers that explain it.
+    """
+
+    emotion: str
+    before: float
+    after: float
+    markers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """A gloss that would have gained more from the expression, had no marker explained it.
+
+    Attributes:
+        gloss: The gloss.
+        emotion: The expression that the gloss map gives it.
+        markers: Names of the markers that explain the expression.
+        term: What it gains, as evidence.
+        without_markers: What it would have gained.
+    """
+
+    gloss: str
+    emotion: str
+    markers: tuple[str, ...]
+    term: float
+    without_markers: float
+
+
+@dataclass(frozen=True)
+class Explaining:
+    """What the emotion boost made of the face, markers considered.
+
+    Attributes:
+        markers_heeded: Whether markers explained expressions away.
+        probabilities: What it used, one value per name in `EMOTIONS`.
+        explained_away: Expressions that count less than the face shows them, the largest change first.
+        held_back: Glosses among the best that gained less for it.
+        negation: Confidence of a headshake, which supports *not*; 0 without one.
+    """
+
+    markers_heeded: bool
+    probabilities: dict[str, float]
+    explained_away: tuple[ExplainedAway, ...] = ()
+    held_back: tuple[HeldBack, ...] = ()
+    negation: float = 0.0
+
+
+@dataclass(frozen=True)
 class SimilarSign:
     """A clip of the gallery that looks like this one: of similar form, which need not be similar meaning.
 
@@ -216,6 +315,10 @@ class Recognition:
         answer: The short answer; None when rejected.
         predictions: Candidate glosses, best first.
         emotion: What the face shows, or None when no face was seen.
+        markers: Non-manual markers in order of onset; None where they could not be read.
+        markers_reasons: What of the markers could not be told, and why; one sentence each.
+        intensity: How intensely the hands sign; None where no hand is seen to move.
+        explaining: What the emotion boost made of the face and the markers; None when it is off.
         similar: Gallery clips that look alike, best first.
         model: Name, version and hash of the recogniser and its gallery.
         timing_ms: decode, pose, emotion, recognize, retrieve, total.
@@ -232,6 +335,10 @@ class Recognition:
     answer: Answer | None = None
     predictions: tuple[Prediction, ...] = ()
     emotion: EmotionReading | None = None
+    markers: tuple[Marker, ...] | None = None
+    markers_reasons: tuple[str, ...] = ()
+    intensity: Intensity | None = None
+    explaining: Explaining | None = None
     similar: tuple[SimilarSign, ...] = ()
     model: dict[str, str] = field(default_factory=dict)
     timing_ms: dict[str, float] = field(default_factory=dict)
@@ -316,8 +423,63 @@ class Recognition:
                 "strength": self.boost.strength,
                 "top_k": self.boost.top_k,
                 "unknown_glosses": list(self.boost.unknown_glosses),
+                **({} if self.explaining is None else _explaining_json(self.explaining)),
             },
+            "markers": None
+            if self.markers is None
+            else [
+                {
+                    "name": m.name,
+                    "onset_s": round(m.onset_s, 3),
+                    "offset_s": round(m.offset_s, 3),
+                    "strength": round(m.strength, 3),
+                    "confidence": round(m.confidence, 3),
+                    "function": m.function,
+                }
+                for m in self.markers
+            ],
+            "markers_reasons": list(self.markers_reasons),
+            "intensity": None if self.intensity is None else _intensity_json(self.intensity),
             "similar": [sign.to_json() for sign in self.similar],
             "model": dict(self.model),
             "timing_ms": {k: round(v, 2) for k, v in self.timing_ms.items()},
         }
+
+
+def _intensity_json(intensity: Intensity) -> dict[str, Any]:
+    return {
+        "hand": intensity.hand,
+        "speed": round(intensity.speed, 3),
+        "speed_ratio": round(intensity.speed_ratio, 3),
+        "size": round(intensity.size, 3),
+        "size_ratio": round(intensity.size_ratio, 3),
+        "repetitions": intensity.repetitions,
+        "periodicity": round(intensity.periodicity, 3),
+    }
+
+
+def _explaining_json(explaining: Explaining) -> dict[str, Any]:
+    return {
+        "markers_heeded": explaining.markers_heeded,
+        "probabilities": {k: round(v, 4) for k, v in explaining.probabilities.items()},
+        "explained_away": [
+            {
+                "emotion": c.emotion,
+                "before": round(c.before, 4),
+                "after": round(c.after, 4),
+                "markers": list(c.markers),
+            }
+            for c in explaining.explained_away
+        ],
+        "held_back": [
+            {
+                "gloss": h.gloss,
+                "emotion": h.emotion,
+                "markers": list(h.markers),
+                "term": round(h.term, 4),
+                "without_markers": round(h.without_markers, 4),
+            }
+            for h in explaining.held_back
+        ],
+        "negation": round(explaining.negation, 3),
+    }

@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion import GlossMap, LandmarkProvider, boost_terms, load_gloss_map, read_emotion
+from signlens.emotion import (
+    GlossMap,
+    LandmarkProvider,
+    MarkerReading,
+    face_terms,
+    load_gloss_map,
+    measure_intensity,
+    read_emotion,
+    read_markers,
+)
+from signlens.emotion.head import load_head
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.fusion.evidence import FusionSettings, combine
 from signlens.models.sign_model import STARTER, SignModel, SignScores
@@ -30,6 +40,7 @@ from signlens.recognition import (
     ClipInfo,
     EmotionReading,
     Evidence,
+    Explaining,
     Orientation,
     PoseInfo,
     Prediction,
@@ -135,6 +146,7 @@ class Recognizer:
         self.space = embedding_space(card)
         self._language = str(card.get("language", "ASL"))
         self._expression = LandmarkProvider()
+        self._reference_face = load_head().reference
         self._gloss_map = load_gloss_map(gloss_map) if self.fusion.emotion_strength else None
         self.boost = self._boost_info(self._gloss_map)
         self.identity = {**self.model.identity, "expression": self._expression.version}
@@ -335,6 +347,8 @@ class Recognizer:
     def _answer(self, clip: PoseClip, name: str, timing: dict[str, float], started: float) -> Recognition:
         with _timed(timing, "emotion"):
             emotion = read_emotion(clip, provider=self._expression)
+            markers = read_markers(clip, self._reference_face)
+            intensity = measure_intensity(clip)
         with _timed(timing, "recognize"):
             straight, orientation = self._straight(clip)
             scores = self._score(straight, name)
@@ -348,8 +362,8 @@ class Recognizer:
                 )
                 similar = self.gallery.best(similarities, self.similar, one_per_gloss=True)
                 neighbours = self._retrieval_terms(self.gallery, similarities)
-        boost = self._emotion_terms(emotion, skeleton)
-        scores = dataclasses.replace(scores, log_probabilities=combine(skeleton, boost, neighbours))
+        terms, explaining = self._emotion_terms(emotion, markers, skeleton)
+        scores = dataclasses.replace(scores, log_probabilities=combine(skeleton, terms, neighbours))
         reasons = self._reasons(clip, emotion)
         timing["total"] = 1000 * (time.perf_counter() - started)
         return Recognition(
@@ -367,8 +381,12 @@ class Recognizer:
             pose=PoseInfo(clip.provenance.extractor, clip.provenance.version, clip.frames, clip.coverage()),
             orientation=orientation,
             answer=self._decide(scores),
-            predictions=self._predictions(scores.log_probabilities, skeleton, boost, neighbours),
+            predictions=self._predictions(scores.log_probabilities, skeleton, terms, neighbours),
             emotion=emotion,
+            markers=markers.markers if markers.readable else None,
+            markers_reasons=markers.reasons,
+            intensity=intensity,
+            explaining=explaining,
             similar=tuple(similar),
             model=dict(self.identity),
             timing_ms=timing,
@@ -386,18 +404,23 @@ class Recognizer:
             gloss_map.unknown(self.model.classes),
         )
 
-    def _emotion_terms(self, emotion: EmotionReading | None, skeleton: Array) -> Array:
-        if emotion is None or self._gloss_map is None:
-            return np.zeros_like(skeleton)
+    def _emotion_terms(
+        self, emotion: EmotionReading | None, markers: MarkerReading, skeleton: Array
+    ) -> tuple[Array, Explaining | None]:
+        if self._gloss_map is None:
+            return np.zeros_like(skeleton), None
         fusion = self.fusion
-        return boost_terms(
+        found = face_terms(
             self.model.classes,
-            emotion.probabilities,
+            emotion,
+            markers.markers,
             self._gloss_map,
             fusion.emotion_strength,
             fusion.emotion_top_k,
             skeleton,
+            explain=fusion.explain_markers,
         )
+        return found.terms, found.explaining
 
     def _retrieval_terms(self, gallery: Gallery, similarities: Array) -> Array:
         fusion = self.fusion

@@ -19,6 +19,11 @@ from signlens.recognition import (
     EmotionMoment,
     EmotionReading,
     Evidence,
+    ExplainedAway,
+    Explaining,
+    HeldBack,
+    Intensity,
+    Marker,
     PoseInfo,
     Prediction,
     Recognition,
@@ -168,6 +173,18 @@ def answered(path: str = "clips/waving.mp4") -> Recognition:
             for i, (gloss, p) in enumerate(candidates)
         ),
         emotion=EmotionReading("landmarks-1", mean, 0.93, timeline),
+        markers=(
+            Marker("brow_raise", 0.4, 1.2, 0.8, 0.9, "often marks yes/no questions, topics and conditionals"),
+            Marker("mouth_opening", 0.9, 1.1, 0.4, 0.6, "often belongs to mouthing or a mouth gesture"),
+            Marker("brow_raise", 1.3, 1.6, 0.5, 0.7, "often marks yes/no questions, topics and conditionals"),
+        ),
+        intensity=Intensity("right", 3.1, 1.4, 3, 0.82, 1.24, 0.93),
+        explaining=Explaining(
+            True,
+            dict(mean, surprise=0.01),
+            (ExplainedAway("surprise", 0.21, 0.06, ("brow_raise",)),),
+            (HeldBack("goodbye", "surprise", ("brow_raise",), 0.06, 0.19),),
+        ),
         similar=(
             SimilarSign("gallery/hello_03", "hello", 0.94),
             SimilarSign("gallery/goodbye_11", "goodbye", 0.81),
@@ -210,6 +227,10 @@ def degraded(path: str = "clips/dark.mp4") -> Recognition:
             "No face was seen: there is no expression reading.",
         ),
         emotion=None,
+        markers=None,
+        markers_reasons=("The face is seen in only 8% of the frames, so no markers are read.",),
+        intensity=None,
+        explaining=None,
         answer=Answer("unknown_sign", None, "No sign of the vocabulary is likely enough."),
         similar=(),
     )

@@ -338,3 +338,46 @@ def test_index_links_to_every_report(tmp_path: Path) -> None:
 
 def test_empty_index_says_so(tmp_path: Path) -> None:
     assert "0 clips" in Page(write_index([], tmp_path / "index.html")).words
+
+
+def test_markers_stand_beside_the_expression_and_say_what_they_did(tmp_path: Path) -> None:
+    recognition = answered()
+    page = Page(write_report(recognition, tmp_path / "m.html", pose=waving_pose()))
+    assert len([a for _, a in page.tags if "lane marker" in (a.get("class") or "")]) == 2  # two kinds
+    for said in (
+        "brow raise",
+        "0.40 to 1.20 s",
+        "1.30 to 1.60 s",
+        "often marks yes/no questions",
+        "grammar is not affect",
+        "The brow raise may explain surprise",
+        "goodbye was held back",
+        "held back, ×",
+        "3 times",
+    ):
+        assert said in page.words, said
+    unread = Page(write_report(degraded(), tmp_path / "u.html"))
+    assert degraded().markers_reasons[0] in unread.words
+    assert "boost is off" in unread.words
+    none = Page(write_report(replace(recognition, markers=()), tmp_path / "n.html"))
+    assert "No marker was seen." in none.words
+
+
+def test_markers_without_an_expression_still_have_their_axis(tmp_path: Path) -> None:
+    page = Page(write_report(replace(answered(), emotion=None), tmp_path / "x.html", pose=waving_pose()))
+    assert len([a for _, a in page.tags if "lane marker" in (a.get("class") or "")]) == 2
+
+
+def test_hundreds_of_markers_do_not_blow_up_the_page(tmp_path: Path) -> None:
+    first = answered().markers[0]  # type: ignore[index]
+    many = tuple(replace(first, onset_s=i / 100, offset_s=i / 100 + 0.005) for i in range(500))
+    page = Page(write_report(replace(answered(), markers=many), tmp_path / "x.html"))
+    assert "and 480 more" in page.words
+
+
+def test_a_marker_of_a_strange_name_is_text(tmp_path: Path) -> None:
+    strange = (replace(answered().markers[0], name=HOSTILE, function=HOSTILE),)  # type: ignore[index]
+    page = Page(
+        write_report(replace(answered(), markers=strange, markers_reasons=(HOSTILE,)), tmp_path / "x.html")
+    )
+    assert "img" not in [tag for tag, _ in page.tags]

@@ -13,6 +13,7 @@ import pytest
 from made_clips import FRAMES, answered, degraded, gallery, pictures, rejected, uneven_times, waving_pose
 from test_page import hostile_page
 
+from signlens.recognition import EMOTIONS
 from signlens.report import write_index, write_report
 
 pytest.importorskip("selenium", reason="selenium is not installed (pip install selenium)")
@@ -184,6 +185,7 @@ def test_bars_curves_and_controls_stand_out(visit: Callable[..., Any], dark: boo
         (".candidates tr:first-child .fill", "fill"),
         (".candidates tr:last-child .fill", "fill"),
         (".lane .curve path", "fill"),
+        (".lane.marker .curve path", "fill"),
         (".cursor", "backgroundColor"),
         ("#previous", "borderTopColor"),
         ("#play", "backgroundColor"),
@@ -299,6 +301,37 @@ def test_clicking_the_timeline_goes_there(visit: Callable[..., Any]) -> None:
     times = uneven_times(FRAMES)
     shown = times[frame(driver)]
     assert 0.8 - 0.07 <= shown <= 0.8 + 0.01
+
+
+def test_markers_lie_on_the_expressions_own_time_axis(visit: Callable[..., Any]) -> None:
+    for width in (1280, 360):
+        driver = visit("answered", width=width)
+        curves = driver.execute_script(
+            "return [...document.querySelectorAll('#timeline .curve')].map((e) =>"
+            " { const r = e.getBoundingClientRect(); return [r.left, r.width, r.height]; })"
+        )
+        assert len(curves) == len(EMOTIONS) + 2
+        assert np.ptp([left for left, _, _ in curves]) < 1
+        assert np.ptp([wide for _, wide, _ in curves]) < 1
+        left, wide, _ = curves[0]
+        marker = driver.execute_script(
+            "const r = document.querySelector('.lane.marker .curve path').getBoundingClientRect();"
+            "return [r.left, r.right, r.height];"
+        )
+        # Brows are up from 0.4 to 1.2 and from 1.3 to 1.6 seconds of a clip of 1.6.
+        assert abs(marker[0] - (left + wide * 0.4 / 1.6)) < 2
+        assert abs(marker[1] - (left + wide)) < 2
+        track = driver.execute_script(
+            "const r = document.querySelector('.cursor-track').getBoundingClientRect();"
+            "return [r.left, r.width, r.bottom - document.querySelectorAll('.lane.marker')[1]"
+            ".getBoundingClientRect().bottom];"
+        )
+        assert abs(track[0] - left) < 1
+        assert abs(track[1] - wide) < 1
+        assert abs(track[2]) < 2  # the cursor runs through the markers too
+        names = driver.find_elements("css selector", ".lane.marker .name")
+        assert [name.text for name in names] == ["brow raise", "mouth opening"]
+        assert all(name.rect["height"] <= 34 for name in names)
 
 
 def test_layers_can_be_switched_off(visit: Callable[..., Any]) -> None:

@@ -67,6 +67,12 @@ def recognize(
             "--emotion-strength.",
         ),
     ] = None,
+    despite_markers: Annotated[
+        bool,
+        typer.Option(
+            "--despite-markers", help="Let an expression count that a marker (brows, headshake) explains."
+        ),
+    ] = False,
     retrieval_strength: Annotated[
         float, typer.Option("--retrieval-strength", help="How much similar signs count for glosses (0: not).")
     ] = 0.0,
@@ -86,7 +92,11 @@ def recognize(
             raise UsageError(
                 "--gloss-map", "is for --emotion-strength, which is 0", "give a strength above 0"
             )
-        fusion = FusionSettings(emotion_strength=emotion_strength, retrieval_strength=retrieval_strength)
+        fusion = FusionSettings(
+            emotion_strength=emotion_strength,
+            retrieval_strength=retrieval_strength,
+            explain_markers=not despite_markers,
+        )
         with Recognizer(
             model,
             limits=limits,
@@ -243,6 +253,7 @@ def _print_result(result: Recognition, *, first: bool, vocabulary: int) -> None:
     console.print()
     console.print(_prediction_table(result))
     _print_expression(console, result)
+    _print_markers(console, result)
     if result.similar:
         signs = ", ".join(f"{escape(s.gloss)} {s.similarity:.2f}" for s in result.similar)
         console.print(f"Similar signs (cosine): {signs}")
@@ -291,3 +302,20 @@ def _print_expression(console: Console, result: Recognition) -> None:
     ranked = sorted(reading.probabilities.items(), key=lambda item: -item[1])
     text = ", ".join(f"{name} {percent(value)}" for name, value in ranked[:3])
     console.print(f"Expression of the face: {text} (a face in {reading.coverage:.0%} of the sampled frames)")
+
+
+def _print_markers(console: Console, result: Recognition) -> None:
+    from rich.markup import escape
+
+    from signlens.report.words import boost_sentences, intensity_sentence, marker_name
+
+    if result.markers is None:
+        console.print("Markers of face and head: " + escape(" ".join(result.markers_reasons)))
+    elif not result.markers:
+        console.print("Markers of face and head: none seen")
+    else:
+        seen = ", ".join(f"{marker_name(m.name)} {m.onset_s:.2f}-{m.offset_s:.2f} s" for m in result.markers)
+        console.print(f"Markers of face and head (grammar or affect, these cannot tell): {seen}")
+    for sentence in boost_sentences(result):
+        console.print(escape(sentence))
+    console.print(f"Hands: {intensity_sentence(result.intensity)}")

@@ -49,6 +49,30 @@ _LOWER_LIP_BOTTOM = (84, 17, 314)
 _UNDER_NOSE = 2
 _CHIN = 152
 
+MEASURED_POINTS: tuple[int, ...] = tuple(
+    sorted(
+        {
+            *_OUTER_CORNER,
+            *_INNER_CORNER,
+            *(
+                i
+                for pair in (_INNER_BROW, _OUTER_BROW, _UPPER_LID, _LOWER_LID, _CHEEK)
+                for s in pair
+                for i in s
+            ),
+            *(i for side in _NOSE_WING for i in side),
+            *_MOUTH_CORNER,
+            *_UPPER_LIP_TOP,
+            *_UPPER_LIP_EDGE,
+            *_LOWER_LIP_EDGE,
+            *_LOWER_LIP_BOTTOM,
+            _UNDER_NOSE,
+            _CHIN,
+        }
+    )
+)
+"""The points that `measures` looks at."""
+
 MEASURES: tuple[str, ...] = (
     "AU01_inner_brow_raiser",
     "AU02_outer_brow_raiser",
@@ -99,6 +123,28 @@ def remove_head_pose(points: NDArray[np.floating], reference: NDArray[np.floatin
     Raises:
         ValueError: Wrong shapes.
     """
+    return align_faces(points, reference)[0]
+
+
+def align_faces(
+    points: NDArray[np.floating],
+    reference: NDArray[np.floating],
+    only: tuple[int, ...] | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """As `remove_head_pose`, and the rotation that was taken out.
+
+    Args:
+        points: (K, 468, 3) pixels, z in the same scale; rows with any NaN count as no face.
+        reference: (468, 3) reference face, shipped with the head.
+        only: Points that are wanted, to save time; the others are NaN in the shapes.
+
+    Returns:
+        (K, 468, 3) canonical shapes, and (K, 3, 3) proper rotations of the head: a direction of the
+        reference face, as a column, to the same direction in the picture. NaN without a usable face.
+
+    Raises:
+        ValueError: Wrong shapes.
+    """
     faces = np.asarray(points, dtype=np.float64)
     if faces.ndim != 3 or faces.shape[1:] != (POINTS, 3):
         raise ValueError(f"face points have shape {faces.shape}, not (faces, 468, 3)")
@@ -107,24 +153,48 @@ def remove_head_pose(points: NDArray[np.floating], reference: NDArray[np.floatin
         raise ValueError(f"the reference face has shape {target.shape}, not (468, 3)")
     stable = list(STABLE_POINTS)
     result = np.full(faces.shape, np.nan)
+    rotations = np.full((len(faces), 3, 3), np.nan)
     source = faces[:, stable]
     centre = source.mean(axis=1, keepdims=True)
     spread = ((source - centre) ** 2).sum(axis=(1, 2))
     # A face whose stable points coincide has no size: as good as no face.
     usable = np.isfinite(faces).all(axis=(1, 2)) & (spread > 0)
     if not usable.any():
-        return result
+        return result, rotations
     goal_centre = target[stable].mean(axis=0)
     goal = target[stable] - goal_centre
-    moved = faces[usable] - centre[usable]
-    covariance = np.einsum("kpi,pj->kij", moved[:, stable], goal)
+    covariance = np.einsum("kpi,pj->kij", (source - centre)[usable], goal)
     left, values, right = np.linalg.svd(covariance)
     sign = np.ones_like(values)
     sign[:, 2] = np.sign(np.linalg.det(left @ right))
     rotation = (left * sign[:, None, :]) @ right
     scale = (values * sign).sum(axis=1) / spread[usable]
-    result[usable] = (moved @ rotation) * scale[:, None, None] + goal_centre
-    return result
+    wanted = np.arange(POINTS) if only is None else np.asarray(only)
+    moved = faces[np.flatnonzero(usable)[:, None], wanted] - centre[usable]
+    result[np.flatnonzero(usable)[:, None], wanted] = (
+        moved @ (rotation * scale[:, None, None])
+    ) + goal_centre
+    rotations[usable] = rotation
+    return result, rotations
+
+
+def head_angles(rotations: NDArray[np.floating]) -> FloatArray:
+    """Yaw, pitch and roll of the head in degrees, against the reference face's own.
+
+    Args:
+        rotations: (K, 3, 3) of `align_faces`.
+
+    Returns:
+        (K, 3): yaw, positive to the signer's own left; pitch, positive with the chin down; roll, positive
+        with the signer's left side lower. NaN rows stay NaN.
+    """
+    turn = np.asarray(rotations, dtype=np.float64)
+    ahead = -turn[:, :, 2]  # the reference face looks along -z
+    yaw = np.arctan2(ahead[:, 0], -ahead[:, 2])
+    pitch = np.arctan2(ahead[:, 1], np.hypot(ahead[:, 0], ahead[:, 2]))
+    # Of the eyes' line, what is left after yaw and pitch lies in the face's own plane.
+    roll = np.arctan2(turn[:, 1, 0], turn[:, 1, 1])
+    return np.degrees(np.stack([yaw, pitch, roll], axis=1))
 
 
 def measures(shape: NDArray[np.floating]) -> FloatArray:

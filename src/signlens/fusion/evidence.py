@@ -29,6 +29,8 @@ class FusionSettings:
         emotion_top_k: The boost only touches the best k glosses.
         retrieval_neighbours: How many similar signs vote.
         retrieval_temperature: Of the softmax over their cosines.
+        explain_markers: Whether the boost leaves out an expression that a non-manual marker explains, and
+            lets a headshake speak for negation (`signlens.emotion.explain`).
     """
 
     emotion_strength: float = 0.0
@@ -36,6 +38,7 @@ class FusionSettings:
     emotion_top_k: int = 10
     retrieval_neighbours: int = 10
     retrieval_temperature: float = 0.05
+    explain_markers: bool = True
 
     def __post_init__(self) -> None:
         """Check the ranges.

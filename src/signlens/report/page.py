@@ -23,7 +23,15 @@ import signlens
 from signlens.errors import SignLensError, UsageError
 from signlens.files import whole_file
 from signlens.pose.clip import PoseClip
-from signlens.recognition import EMOTIONS, EmotionReading, Prediction, Recognition, SimilarSign
+from signlens.recognition import (
+    EMOTIONS,
+    EmotionReading,
+    HeldBack,
+    Marker,
+    Prediction,
+    Recognition,
+    SimilarSign,
+)
 from signlens.report import words
 from signlens.report.drawing import (
     DRAWN_PARTS,
@@ -43,6 +51,7 @@ MOST_SIMILAR = 10
 TILE_SIZE = 160
 TILE_FRAMES = 48
 MOST_MOMENTS = 600
+MOST_MARKERS = 20
 CHART_WIDTH = 1000
 CHART_HEIGHT = 100
 
@@ -107,7 +116,10 @@ def write_report(
         headline=headline,
         is_gloss=recognition.answer is not None and recognition.answer.kind == "sign",
         status_word=words.STATUS_WORDS[recognition.status],
-        top=[_candidate(p) for p in recognition.predictions[:TOP]],
+        top=[_candidate(p, _held_back(recognition, p.gloss)) for p in recognition.predictions[:TOP]],
+        boost=words.boost_sentences(recognition),
+        markers=_markers(recognition.markers, duration),
+        markers_reasons=recognition.markers_reasons,
         expression=words.expression_sentence(recognition.emotion),
         emotion=_emotion(recognition.emotion, duration),
         duration=duration,
@@ -120,6 +132,7 @@ def write_report(
         coverage=_coverage(recognition),
         quality=[
             ("Clip", _facts(recognition)),
+            ("Hands", _hands(recognition)),
             ("Time taken", [(name, f"{value:,.0f} ms") for name, value in recognition.timing_ms.items()]),
         ],
         provenance=_provenance(recognition, pose, provenance),
@@ -306,7 +319,12 @@ def _bar(share: float) -> str:
     return f"{100 * min(max(share, 0.0), 1.0):.2f}%" if math.isfinite(share) else "0%"
 
 
-def _candidate(prediction: Prediction) -> dict[str, Any]:
+def _held_back(recognition: Recognition, gloss: str) -> HeldBack | None:
+    held = () if recognition.explaining is None else recognition.explaining.held_back
+    return next((h for h in held if h.gloss == gloss), None)
+
+
+def _candidate(prediction: Prediction, held: HeldBack | None) -> dict[str, Any]:
     evidence = prediction.evidence
     return {
         "gloss": prediction.gloss,
@@ -316,6 +334,7 @@ def _candidate(prediction: Prediction) -> dict[str, Any]:
         "movement_log": words.signed(evidence.skeleton),
         "face": words.factor(evidence.emotion),
         "face_log": words.signed(evidence.emotion),
+        "held": None if held is None else f"held back, {words.factor(held.without_markers)} without markers",
         "similar": words.factor(evidence.retrieval),
         "similar_log": words.signed(evidence.retrieval),
         "why": words.why(evidence),
@@ -368,6 +387,55 @@ def _emotion(reading: EmotionReading | None, duration: float) -> dict[str, Any] 
             "gap": round(longest_gap, 4),
         },
     }
+
+
+def _markers(markers: Sequence[Marker] | None, duration: float) -> list[dict[str, Any]] | None:
+    """One strip for each kind of marker that was seen, and each marker in words."""
+    if markers is None:
+        return None
+    span = max(duration, 1e-6)
+    rows = []
+    for name in dict.fromkeys(m.name for m in markers):
+        own = [m for m in markers if m.name == name]
+        path = []
+        for marker in own[:MOST_MARKERS]:
+            begin, end = (CHART_WIDTH * min(t / span, 1.0) for t in (marker.onset_s, marker.offset_s))
+            top = CHART_HEIGHT * (1 - (0.3 + 0.7 * min(max(marker.strength, 0.0), 1.0)))
+            path.append(f"M{begin:.1f} {CHART_HEIGHT}V{top:.1f}H{max(end, begin + 2):.1f}V{CHART_HEIGHT}Z")
+        rows.append(
+            {
+                "name": words.marker_name(name),
+                "function": own[0].function,
+                "area": "".join(path),
+                "seconds": f"{sum(m.offset_s - m.onset_s for m in own):.2f} s",
+                "spans": [
+                    f"{m.onset_s:.2f} to {m.offset_s:.2f} s (strength {words.percent(m.strength)}, "
+                    f"confidence {words.percent(m.confidence)})"
+                    for m in own[:MOST_MARKERS]
+                ],
+                "more": max(len(own) - MOST_MARKERS, 0),
+            }
+        )
+    return rows
+
+
+def _hands(recognition: Recognition) -> list[tuple[str, str]]:
+    found = recognition.intensity
+    if found is None:
+        return []
+    usual = f"{words.TIMES}{words.NARROW_SPACE}"
+    facts = [
+        ("Hand that moves more", f"the signer's {found.hand}"),
+        (
+            "Speed",
+            f"{found.speed:.2f} shoulder widths a second, {usual}{found.speed_ratio:.2f} the usual",
+        ),
+        ("Size", f"{found.size:.2f} shoulder widths, {usual}{found.size_ratio:.2f} the usual"),
+        ("Repetition", words.times_done(found.repetitions)),
+    ]
+    if found.repetitions > 1:
+        facts.append(("Regularity", words.percent(found.periodicity)))
+    return facts
 
 
 def _area(points: Sequence[tuple[float, float]], duration: float, longest_gap: float) -> str:

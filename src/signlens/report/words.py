@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from signlens.recognition import EmotionReading, Evidence, Recognition
+from signlens.recognition import EmotionReading, Evidence, Intensity, Recognition
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -125,3 +125,54 @@ def expression_runs(reading: EmotionReading) -> Iterator[tuple[str, float, float
         run = (name, moment.t_s, moment.t_s)
     if run is not None:
         yield run
+
+
+def marker_name(name: str) -> str:
+    """A marker's name in words: ``brow raise``."""
+    return name.replace("_", " ")
+
+
+def _marker_list(names: tuple[str, ...]) -> str:
+    return " and ".join(marker_name(name) for name in names)
+
+
+def boost_sentences(recognition: Recognition) -> list[str]:
+    """What the markers did to the ranking, one sentence each."""
+    boost = recognition.explaining
+    if boost is None:
+        return ["The emotion boost is off: neither expression nor markers changed the ranking."]
+    if not boost.markers_heeded:
+        return ["Markers were not heeded: the boost took every expression as affect."]
+    said = [
+        f"The {_marker_list(cut.markers)} may explain {cut.emotion}: the boost counts it as "
+        f"{percent(cut.after)} and not {percent(cut.before)}."
+        for cut in boost.explained_away
+    ]
+    said += [
+        f"{held.gloss} was held back: {factor(held.term)} for {held.emotion}, where it would have been "
+        f"{factor(held.without_markers)}."
+        for held in boost.held_back
+    ]
+    if boost.negation > 0:
+        said.append(
+            f"The headshake (confidence {percent(boost.negation)}) speaks for negation; contempt never does."
+        )
+    if said:
+        return said
+    return ["No marker explained an expression, so the boost used the expressions as they were measured."]
+
+
+def times_done(repetitions: int) -> str:
+    """``once``, ``twice``, ``3 times``."""
+    return {1: "once", 2: "twice"}.get(repetitions, f"{repetitions} times")
+
+
+def intensity_sentence(intensity: Intensity | None) -> str:
+    """One sentence on speed, size and repetition."""
+    if intensity is None:
+        return "no movement of the hands could be measured."
+    return (
+        f"{intensity.speed:.1f} shoulder widths a second ({intensity.speed_ratio:.1f} {TIMES} the usual), "
+        f"{intensity.size:.1f} shoulder widths large ({intensity.size_ratio:.1f} {TIMES} the usual), "
+        f"movement done {times_done(intensity.repetitions)}."
+    )
