@@ -131,13 +131,20 @@ def test_the_boost_says_by_which_map_it_counts(tiny_model: Path, pose_file: Path
     said = json.loads(result.stdout)["emotion_boost"]
     shipped = load_gloss_map()
     unknown = [g for g in shipped.emotion_of(include_grammatical=True) if g not in GLOSSES]
-    assert said == {
+    expected = {
         "gloss_map": "slr-sentiment-27",
         "gloss_map_sha256": shipped.sha256,
         "strength": 2.0,
         "top_k": 10,
         "unknown_glosses": unknown,
+        "markers_heeded": True,
     }
+    assert {key: said[key] for key in expected} == expected
+    assert set(said) == {*expected, "probabilities", "explained_away", "held_back", "negation"}
+    unheeding = run(
+        "recognize", pose_file, "--json", "--model", tiny_model, "--emotion-strength", 2, "--despite-markers"
+    )
+    assert json.loads(unheeding.stdout)["emotion_boost"]["markers_heeded"] is False
     assert f"{len(unknown)} glosses of the map slr-sentiment-27" in result.stderr
     own = tmp_path / "own.toml"
     own.write_text('name = "own"\n[glosses]\nhappy = ["weather"]\n')
