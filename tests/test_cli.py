@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -18,7 +20,7 @@ import signlens
 from signlens import Recognizer
 from signlens.cli import app
 from signlens.emotion import load_gloss_map
-from signlens.pose import PoseClip, read_pose
+from signlens.pose import PoseClip, read_pose, write_pose
 from tiny_model import GLOSSES, write_tiny_model
 
 KEYS = {
@@ -156,11 +158,41 @@ def test_the_boost_says_by_which_map_it_counts(tiny_model: Path, pose_file: Path
     assert run("recognize", pose_file, "--model", tiny_model, *options).exit_code == 3
 
 
+def test_an_emotion_provider_without_its_weights_is_a_missing_part(pose_file: Path, tmp_path: Path) -> None:
+    result = run("recognize", pose_file, "--emotion-provider", "dan")
+    assert result.exit_code == 4
+    assert "--emotion-model" in result.stderr
+    absent = tmp_path / "enet_b2_8.onnx"
+    result = run("recognize", pose_file, "--emotion-provider", "emotiefflib", "--emotion-model", absent)
+    assert result.exit_code == 4
+    assert "signlens.emotion.emotiefflib" in result.stderr
+
+
+def test_clips_of_one_signer_are_read_against_their_own_resting_face(
+    tiny_model: Path, signer_poses: PoseClip, tmp_path: Path
+) -> None:
+    keypoints = signer_poses.keypoints.copy()
+    keypoints[[0, -1], 91:, 3], keypoints[[0, -1], 91:, :3] = 0, np.nan  # no hand near the ends
+    paths = [tmp_path / "a.pose", tmp_path / "b.pose"]
+    for path in paths:
+        write_pose(dataclasses.replace(signer_poses, keypoints=keypoints), path)
+    options = ("--same-signer", "--emotion-frames", 0, "--model", tiny_model, "--json")
+    result = run("recognize", *paths, *options)
+    assert result.exit_code == 0
+    assert "of 2 clips is taken as neutral" in result.stderr
+    for document in json.loads(result.stdout):
+        assert document["emotion"]["signer_baseline"] is True
+        assert len(document["emotion"]["timeline"]) == signer_poses.frames
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("recognize",),
         ("recognize", "x.pose", "--gloss-map", "slr-sentiment-27"),
+        ("recognize", "x.pose", "--emotion-provider", "mind-reader"),
+        ("recognize", "x.pose", "--emotion-frames", "-1"),
+        ("recognize", "x.pose", "--same-signer"),
         ("recognize", "x.pose", "--top-k", "0"),
         ("recognize", "x.pose", "--top-k", "many"),
         ("recognize", "x.pose", "--emotion-strength", "-1"),

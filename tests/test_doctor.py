@@ -25,6 +25,26 @@ def test_everything_is_named_and_every_trouble_has_a_remedy() -> None:
     assert json.loads(json.dumps(report.to_json()))["healthy"] is report.healthy
 
 
+def test_emotion_providers_are_listed_with_what_they_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(doctor, "_version", lambda _: None)
+    lacking = {f.name: f for f in doctor._emotion_providers()}
+    assert lacking["emotion provider dan"].remedy == "pip install 'signlens[train]'"
+    assert lacking["emotion provider emotiefflib"].remedy == "pip install 'signlens[emotion]'"
+    monkeypatch.setattr(doctor, "_version", lambda _: "1")
+    installed = {f.name: f for f in doctor._emotion_providers()}
+    assert installed["emotion provider dan"].state == "ok"
+    assert "fetched" in installed["emotion provider emotiefflib"].detail
+    folder = tmp_path / "signlens" / "emotiefflib"
+    folder.mkdir(parents=True)
+    (folder / "enet_b2_8.onnx").write_bytes(b"other bytes")
+    (wrong,) = (f for f in doctor._emotion_providers() if f.name == "emotion provider emotiefflib")
+    assert "enet_b2_8" in wrong.detail
+    assert not any(f.state in ("missing", "broken") for f in (*installed.values(), wrong))
+
+
 def test_versions_are_those_that_import(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy
 

@@ -13,9 +13,11 @@ from scipy.special import log_softmax
 
 import signlens
 from signlens import FusionSettings, InputRejected, PartMissing, Recognizer, UsageError, VideoLimits
-from signlens.emotion import landmarks, load_gloss_map
+from signlens.emotion import FaceFrames, FrameExpressions, LandmarkProvider, landmarks, load_gloss_map
+from signlens.emotion.provider import ASSUMED_NEUTRAL
+from signlens.emotion.signer import resting_frames
 from signlens.models.sign_model import SignModel
-from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, write_pose
+from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, read_pose, write_pose
 from signlens.recognition import EMOTIONS, EmotionMoment, EmotionReading, Recognition
 from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, unit_vectors
 from tiny_model import CLASSES, GLOSSES, write_gallery, write_tiny_model
@@ -65,8 +67,16 @@ def test_the_same_clip_gives_the_same_document(tiny_model: Path, pose_file: Path
 def test_a_video_and_its_poses_give_the_same_answer(tiny_model: Path, pose_file: Path, signer_clip) -> None:
     with Recognizer(tiny_model) as recognizer:
         video, file = (but_for_time(recognizer.recognize(p)) for p in (signer_clip().path, pose_file))
-    assert {**video, "clip": None} == {**file, "clip": None}
+    apart = {"clip": None, "emotion": None}
+    assert {**video, **apart} == {**file, **apart}
     assert {**video["clip"], "path": ""} == {**file["clip"], "path": ""}
+    # A `.pose` file has no pictures, so its face is read by its points alone, and the answer says which.
+    assert (video["emotion"]["pictured"], file["emotion"]["pictured"]) == (1, 0)
+    moments = [[m["t_s"] for m in document["emotion"]["timeline"]] for document in (video, file)]
+    assert moments[0] == moments[1]
+    # How much a face is at rest is left to its points (four decimals are given).
+    for seen, unseen in zip(video["emotion"]["timeline"], file["emotion"]["timeline"], strict=True):
+        assert seen["neutral"] == pytest.approx(unseen["neutral"], abs=2e-3)
 
 
 def test_probabilities_are_those_of_the_networks(tiny_model: Path, signer_poses: PoseClip) -> None:
@@ -189,7 +199,7 @@ def test_an_expression_that_a_marker_explains_counts_less(
     half = {name: 0.5 if name in ("neutral", "surprise") else 0.0 for name in EMOTIONS}
     moments = tuple(EmotionMoment(float(t), half) for t in signer_poses.times[::2])
     reading = EmotionReading("made", half, 1.0, moments)
-    monkeypatch.setattr("signlens.recognizer.read_emotion", lambda *_, **__: reading)
+    monkeypatch.setattr("signlens.recognizer.summarise", lambda *_, **__: reading)
     raised = dataclasses.replace(signer_poses, face_mesh=signer_poses.face_mesh.copy())
     brows = [i for side in (*landmarks._INNER_BROW, *landmarks._OUTER_BROW) for i in side]
     middle = slice(raised.frames // 3, 2 * raised.frames // 3)
@@ -399,3 +409,74 @@ def test_a_tilted_clip_is_levelled_first_and_the_answer_says_so(
     assert sum(abs(corrected[g] - straight[g]) for g in shared) < sum(
         abs(raw[g] - straight[g]) for g in shared
     ), "levelled, it is scored more like the upright one"
+
+
+class OneFace:
+    """An emotion provider that says the same of every face: what is in `rows`, clip by clip."""
+
+    name, version, needs_images, face_side, neutral = "one", "1", True, 32, ASSUMED_NEUTRAL
+
+    def __init__(self) -> None:
+        self.seen: list[FaceFrames] = []
+
+    def read(self, faces: FaceFrames) -> FrameExpressions:
+        self.seen.append(faces)
+        pictured = np.array([picture is not None for picture in faces.pictures()])
+        row = np.array([0.2, 0.1, 0.4, 0.1, 0.05, 0.05, 0.05, 0.05])
+        return FrameExpressions(np.where(pictured[:, None], row, np.nan), pictured)
+
+
+def test_another_provider_gets_pictures_of_the_signers_face(
+    tiny_model: Path, pose_file: Path, signer_poses: PoseClip, signer_clip
+) -> None:
+    provider = OneFace()
+    with Recognizer(tiny_model, emotion_provider=provider, emotion_samples=5) as recognizer:
+        result = recognizer.recognize(signer_clip().path)
+        assert result.emotion is not None
+        assert (result.emotion.provider, result.emotion.probabilities["sad"]) == ("one", pytest.approx(0.4))
+        assert len(result.emotion.timeline) == 5
+        assert result.model["expression"] == "1"
+        (faces,) = provider.seen
+        assert faces.images is not None
+        for image in faces.images:
+            assert image is not None
+            assert max(image.shape) <= 64  # a window of twice the face, not the frame
+        # Poses alone have no picture: no expression is made up, and the reason is told.
+        unread = recognizer.recognize(pose_file)
+    assert unread.emotion is None
+    assert any("one" in reason and "picture" in reason for reason in unread.reasons)
+    assert signer_poses.face_mesh is not None
+
+
+def test_a_signers_own_resting_face_is_taken_as_neutral(
+    tiny_model: Path, signer_poses: PoseClip, tmp_path: Path, signer_clip
+) -> None:
+    keypoints = signer_poses.keypoints.copy()
+    keypoints[[0, 1, -2, -1], LEFT_HAND.start :, 3] = 0  # no hand is seen near the ends
+    keypoints[[0, 1, -2, -1], LEFT_HAND.start :, :3] = np.nan
+    paths = [tmp_path / "a.pose", tmp_path / "b.pose"]
+    for path in paths:
+        write_pose(dataclasses.replace(signer_poses, keypoints=keypoints), path)
+    with Recognizer(tiny_model, emotion_samples=None) as recognizer:
+        plain = recognizer.recognize(paths[0])
+        baseline = recognizer.learn_signer([*paths, tmp_path / "absent.pose"])
+        against = recognizer.recognize(paths[0])
+        with pytest.raises(InputRejected):
+            recognizer.recognize(tmp_path / "absent.pose")
+        assert recognizer.learn_signer(paths[:1]) is None
+        again = recognizer.recognize(paths[0])
+    assert baseline is not None
+    assert baseline.clips == 2
+    assert plain.emotion is not None
+    assert against.emotion is not None
+    assert again.emotion is not None
+    assert (plain.emotion.signer_baseline, against.emotion.signer_baseline) == (False, True)
+    assert again.emotion == plain.emotion
+    # What the signer always looks like has become what resting faces usually look like.
+    rests = resting_frames(read_pose(paths[0]))
+    assert {0, 1} <= set(rests.tolist())
+    rows = np.array([list(m.probabilities.values()) for m in against.emotion.timeline])[rests]
+    neutral = LandmarkProvider().neutral
+    found = np.log(rows).mean(axis=0)
+    np.testing.assert_allclose(found - found.mean(), neutral - neutral.mean(), atol=1e-6)
+    assert against.answer == plain.answer

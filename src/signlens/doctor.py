@@ -114,6 +114,7 @@ def examine() -> DoctorReport:
             *(_package(name, module) for name, module in _IMPORTED_AS.items()),
             *_pose_networks(),
             *(f for name, place in _SHIPPED.items() for f in _shipped_weights(name, *place)),
+            *_emotion_providers(),
             *_extras(),
             _cameras(Path("/dev")),
         )
@@ -216,6 +217,40 @@ def _hashes(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _hashes(inner)
+
+
+def _emotion_providers() -> Iterator[Finding]:
+    """The emotion providers that do not ship; the shipped one is the expression head above."""
+    from signlens.emotion.emotiefflib import DEFAULT_MODEL, MODELS, checked_model, model_folder
+
+    dan = "emotion provider dan"
+    if _version("torch") is None:
+        yield Finding("model", dan, "absent", "lacks torch", "pip install 'signlens[train]'")
+    else:
+        detail = "reads the checkpoint that --emotion-model names; none ships"
+        yield Finding("model", dan, "ok", detail)
+    name = "emotion provider emotiefflib"
+    lacking = [p for p in ("emotiefflib", "onnx") if _version(p) is None]
+    if lacking:
+        remedy = "pip install 'signlens[emotion]'"
+        yield Finding("model", name, "absent", f"lacks {', '.join(lacking)}", remedy)
+        return
+    found, wrong = [], []
+    for model in MODELS:
+        try:
+            checked_model(model_folder() / f"{model}.onnx", model)
+        except SignLensError:
+            if (model_folder() / f"{model}.onnx").exists():
+                wrong.append(model)
+        else:
+            found.append(model)
+    remedy = f"python -m signlens.emotion.emotiefflib {DEFAULT_MODEL}"
+    if wrong:
+        yield Finding("model", name, "absent", f"not the pinned files: {', '.join(wrong)}", remedy)
+    elif found:
+        yield Finding("model", name, "ok", f"models: {', '.join(found)}")
+    else:
+        yield Finding("model", name, "absent", "no model has been fetched", remedy)
 
 
 def _extras() -> Iterator[Finding]:

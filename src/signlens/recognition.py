@@ -133,10 +133,14 @@ class EmotionMoment:
     Attributes:
         t_s: Seconds from the clip's start.
         probabilities: One value per name in `EMOTIONS`, summing to 1.
+        valence: Unpleasant -1 to pleasant 1; None from a provider that does not know it.
+        arousal: Calm -1 to excited 1; likewise.
     """
 
     t_s: float
     probabilities: dict[str, float]
+    valence: float | None = None
+    arousal: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,15 +149,26 @@ class EmotionReading:
 
     Attributes:
         provider: Which emotion provider measured it.
-        probabilities: Mean over the sampled frames with a face; sums to 1.
+        probabilities: Weighted mean over the sampled frames with a face; sums to 1.
         coverage: Share of the sampled frames that had a face, 0..1.
         timeline: The sampled frames with a face, in time order.
+        version: Which weights the provider used.
+        pictured: Share of the read frames, 0..1, in which the face's picture was looked at, not its
+            points alone.
+        valence: Mean over the same frames, -1..1; None from a provider that does not know it.
+        arousal: Likewise.
+        signer_baseline: Whether the signer's own resting face was taken as neutral.
     """
 
     provider: str
     probabilities: dict[str, float]
     coverage: float
     timeline: tuple[EmotionMoment, ...] = ()
+    version: str = ""
+    pictured: float = 0.0
+    valence: float | None = None
+    arousal: float | None = None
+    signer_baseline: bool = False
 
 
 @dataclass(frozen=True)
@@ -382,10 +397,23 @@ class Recognition:
         if self.emotion is not None:
             emotion = {
                 "provider": self.emotion.provider,
+                "version": self.emotion.version,
                 "probabilities": {k: round(v, 4) for k, v in self.emotion.probabilities.items()},
+                "valence": _rounded(self.emotion.valence),
+                "arousal": _rounded(self.emotion.arousal),
                 "coverage": round(self.emotion.coverage, 4),
+                "pictured": round(self.emotion.pictured, 4),
+                "signer_baseline": self.emotion.signer_baseline,
                 "timeline": [
-                    {"t_s": round(m.t_s, 3), **{k: round(v, 4) for k, v in m.probabilities.items()}}
+                    {
+                        "t_s": round(m.t_s, 3),
+                        **{k: round(v, 4) for k, v in m.probabilities.items()},
+                        **{
+                            k: round(v, 4)
+                            for k, v in (("valence", m.valence), ("arousal", m.arousal))
+                            if v is not None
+                        },
+                    }
                     for m in self.emotion.timeline
                 ],
             }
@@ -483,3 +511,7 @@ def _explaining_json(explaining: Explaining) -> dict[str, Any]:
         ],
         "negation": round(explaining.negation, 3),
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

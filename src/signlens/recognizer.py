@@ -10,8 +10,9 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -20,16 +21,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion import (
+    EmotionProvider,
+    FaceAlbum,
+    FrameReadings,
     GlossMap,
     LandmarkProvider,
     MarkerReading,
+    SignerBaseline,
     face_terms,
     load_gloss_map,
     measure_intensity,
-    read_emotion,
+    read_frames,
     read_markers,
+    signer_baseline,
+    summarise,
 )
 from signlens.emotion.head import load_head
+from signlens.emotion.signer import resting_frames
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.fusion.evidence import FusionSettings, combine
 from signlens.models.sign_model import STARTER, SignModel, SignScores
@@ -114,6 +122,8 @@ class Recognizer:
         correct_orientation: Whether a signer who is turned or tilted is turned to the camera first.
         gloss_map: Which glosses an expression speaks for: a TOML file or the name of a shipped map; the
             shipped default when None. Read only where the expression counts.
+        emotion_provider: Who reads the face (`signlens.emotion.open_provider`); the shipped one when None.
+        emotion_samples: How many frames of a clip it reads, uniformly spread; None for all.
 
     Raises:
         InputRejected: The gloss map cannot be read.
@@ -131,7 +141,15 @@ class Recognizer:
         similar: int = 5,
         correct_orientation: bool = True,
         gloss_map: str | Path | None = None,
+        emotion_provider: EmotionProvider | None = None,
+        emotion_samples: int | None = 16,
     ) -> None:
+        if emotion_samples is not None and emotion_samples < 1:
+            raise UsageError(
+                "emotion-frames",
+                f"{emotion_samples} frames cannot be read",
+                "give at least 1, or None for all",
+            )
         if top_k < 1:
             raise UsageError("top-k", f"{top_k} predictions cannot be given", "give at least 1")
         if similar < 0:
@@ -145,7 +163,10 @@ class Recognizer:
         card = json.loads((self.model.folder / "model.json").read_text(encoding="utf-8"))
         self.space = embedding_space(card)
         self._language = str(card.get("language", "ASL"))
-        self._expression = LandmarkProvider()
+        self._expression: EmotionProvider = emotion_provider or LandmarkProvider()
+        self._emotion_samples = emotion_samples
+        self._baseline: SignerBaseline | None = None
+        self._seen: dict[str, _Seen] = {}
         self._reference_face = load_head().reference
         self._gloss_map = load_gloss_map(gloss_map) if self.fusion.emotion_strength else None
         self.boost = self._boost_info(self._gloss_map)
@@ -206,8 +227,12 @@ class Recognizer:
         """As `recognize`, and the poses beside the answer (None for a rejected clip)."""
         try:
             started = time.perf_counter()
-            clip, timing = self._timed_poses(source, progress)
-            return self._answer(clip, str(source), timing, started), clip
+            seen = self._seen.pop(str(source), None)
+            if seen is None:
+                seen = self._look(source, progress)
+            else:
+                started -= (seen.timing["pose"] + seen.timing["emotion"]) / 1000
+            return self._answer(seen.clip, str(source), seen.timing, started, seen.readings), seen.clip
         except InputRejected as error:
             if reject == "raise":
                 raise
@@ -224,7 +249,9 @@ class Recognizer:
             InputRejected: The signer's nose and shoulders show in no frame.
         """
         name = clip.provenance.source.get("name", "poses") if path is None else str(path)
-        return self._answer(clip, name, {"decode": 0.0, "pose": 0.0}, time.perf_counter())
+        started = time.perf_counter()
+        timing = {"decode": 0.0, "pose": 0.0}
+        return self._answer(clip, name, timing, started, self._read_face(clip, None, timing))
 
     def poses(self, source: str | Path, progress: Progress | None = None) -> PoseClip:
         """The poses of a video or a camera, or those in a `.pose` file.
@@ -290,10 +317,58 @@ class Recognizer:
             notes=notes or {},
         )
 
+    def learn_signer(
+        self, sources: Sequence[str | Path], progress: Callable[[int, str], Progress] | None = None
+    ) -> SignerBaseline | None:
+        """Take the resting face of one signer, whom several clips show, as neutral from here on.
+
+        What is seen of the clips is kept until `recognize` or `analyse` is asked about each of them, so that
+        no video is read twice. A clip that cannot be answered is left out here and rejected there.
+
+        Args:
+            sources: Clips of one and the same signer.
+            progress: Called with a clip's number and name; gives what is called with its frames.
+
+        Returns:
+            The baseline; None when fewer than two of the clips show a face at rest, and nothing changes then.
+
+        Raises:
+            PartMissing: A model or a library is not there.
+        """
+        self._baseline = None
+        resting = []
+        for number, source in enumerate(sources):
+            try:
+                seen = self._look(source, None if progress is None else progress(number, str(source)))
+            except InputRejected:
+                continue
+            self._seen[str(source)] = seen
+            if seen.readings is not None:
+                rests = np.isin(seen.readings.frames, resting_frames(seen.clip))
+                resting.append(seen.readings.expressions.probabilities[rests])
+        self._baseline = signer_baseline(resting, self._expression.neutral)
+        return self._baseline
+
     # -- the steps ----------------------------------------------------------------------------
 
+    def _look(self, source: str | Path, progress: Progress | None) -> _Seen:
+        """Poses and what the face shows: the part of the job that does not need the signer's baseline."""
+        album = None
+        if self._expression.face_side and not is_pose_file(source):
+            album = FaceAlbum(self._expression.face_side)
+        clip, timing = self._timed_poses(source, progress, album)
+        return _Seen(clip, self._read_face(clip, album, timing), timing)
+
+    def _read_face(
+        self, clip: PoseClip, album: FaceAlbum | None, timing: dict[str, float]
+    ) -> FrameReadings | None:
+        with _timed(timing, "emotion"):
+            if self._expression.needs_images and album is None:
+                return None
+            return read_frames(clip, self._emotion_samples, self._expression, album=album)
+
     def _timed_poses(
-        self, source: str | Path, progress: Progress | None
+        self, source: str | Path, progress: Progress | None, album: FaceAlbum | None = None
     ) -> tuple[PoseClip, dict[str, float]]:
         timing: dict[str, float] = {}
         if is_pose_file(source):
@@ -307,7 +382,8 @@ class Recognizer:
                 from signlens.pose.holistic import HolisticExtractor
 
                 self._extractor = self._stack.enter_context(HolisticExtractor())
-            clip = self._extractor.extract(source, self.limits, progress)
+            on_face = None if album is None else album.add
+            clip = self._extractor.extract(source, self.limits, progress, on_face)
         return clip, {"decode": 1000 * self._extractor.decode_s, **timing}
 
     def _check_length(self, clip: PoseClip, source: str | Path) -> None:
@@ -344,11 +420,20 @@ class Recognizer:
         except InputRejected as error:
             raise InputRejected(name, error.problem, error.remedy) from None
 
-    def _answer(self, clip: PoseClip, name: str, timing: dict[str, float], started: float) -> Recognition:
+    def _answer(
+        self,
+        clip: PoseClip,
+        name: str,
+        timing: dict[str, float],
+        started: float,
+        readings: FrameReadings | None,
+    ) -> Recognition:
+        emotion = None if readings is None else summarise(readings, self._baseline)
+        read_in = timing["emotion"]
         with _timed(timing, "emotion"):
-            emotion = read_emotion(clip, provider=self._expression)
             markers = read_markers(clip, self._reference_face)
             intensity = measure_intensity(clip)
+        timing["emotion"] += read_in
         with _timed(timing, "recognize"):
             straight, orientation = self._straight(clip)
             scores = self._score(straight, name)
@@ -482,7 +567,12 @@ class Recognizer:
         if not (covered.left_hand or covered.right_hand) and not any("hand" in r for r in reasons):
             reasons.append("No hand is seen in any frame, so the sign cannot be read well.")
         if emotion is None and not any("face is not seen" in r for r in reasons):
-            if clip.face_mesh is None:
+            if self._expression.needs_images and covered.face:
+                reasons.append(
+                    f"The emotion provider {self._expression.name} found no picture of the face to read, "
+                    "so no expression is given."
+                )
+            elif clip.face_mesh is None:
                 reasons.append("These poses carry no face mesh, so no expression can be read.")
             else:
                 reasons.append("The face is not seen in any frame, so its expression cannot be read.")
@@ -503,6 +593,15 @@ class Recognizer:
                 "install the package again, or name a model that has one",
             )
         return self.gallery
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen of a clip before it is answered."""
+
+    clip: PoseClip
+    readings: FrameReadings | None
+    timing: dict[str, float]
 
 
 def rejection(source: str | Path, error: Exception) -> Recognition:

@@ -285,3 +285,18 @@ def test_all_recordings_are_healthy(recordings: Path, extractor: HolisticExtract
     assert len(coverages) == 96
     assert np.mean([c.body for c in coverages]) >= 0.98
     assert np.mean([c.face for c in coverages]) >= 0.95
+
+
+def test_every_frames_face_is_told_in_order_and_lies_where_the_clip_has_it(signer_clip) -> None:
+    told: list[tuple[int, tuple[int, ...], NDArray[np.floating] | None]] = []
+    with HolisticExtractor() as extractor:
+        clip = extractor.extract(
+            signer_clip().path, on_face=lambda index, image, face: told.append((index, image.shape, face))
+        )
+    assert [index for index, _, _ in told] == list(range(clip.frames))
+    assert {shape for _, shape, _ in told} == {(clip.height, clip.width, 3)}
+    assert clip.face_mesh is not None
+    for (_, _, face), mesh in zip(told, clip.face_mesh, strict=True):
+        assert (face is None) == bool(np.isnan(mesh).any())
+        if face is not None:
+            np.testing.assert_allclose(face[:, :3], mesh, atol=1e-3)

@@ -155,3 +155,10 @@ def test_the_shipped_head_tells_happy_from_surprise_on_real_crops():
     guess = np.where(rows[:, 1] > rows[:, 3], 1, 3)
     # The head was trained on these faces: this checks the wiring, not the accuracy.
     assert (guess == label[chosen]).mean() > 0.95
+    # The same through what `recognize` does with a video: unrefined points, and the crop at them.
+    points = training.mesh_faces(pictures, refined=False)
+    rows, used = load_head().probabilities_with_pictures(points, pictures)
+    assert used.all()
+    guess = np.where(rows[:, 1] > rows[:, 3], 1, 3)
+    assert (guess == label[chosen]).mean() > 0.97
+    assert (rows[:, 1:].argmax(axis=1) + 1 == label[chosen]).mean() > 0.95

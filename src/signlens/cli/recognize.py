@@ -76,6 +76,29 @@ def recognize(
     retrieval_strength: Annotated[
         float, typer.Option("--retrieval-strength", help="How much similar signs count for glosses (0: not).")
     ] = 0.0,
+    emotion_provider: Annotated[
+        str,
+        typer.Option(
+            "--emotion-provider", help="Who reads the face: landmarks (shipped), dan or emotiefflib."
+        ),
+    ] = "landmarks",
+    emotion_model: Annotated[
+        str | None,
+        typer.Option(
+            "--emotion-model",
+            help="Weights of the provider: a checkpoint of DAN, or a fetched model of EmotiEffLib.",
+        ),
+    ] = None,
+    emotion_frames: Annotated[
+        int,
+        typer.Option("--emotion-frames", help="How many frames it reads, evenly spread; 0 for all."),
+    ] = 16,
+    same_signer: Annotated[
+        bool,
+        typer.Option(
+            "--same-signer", help="The clips show one signer, whose own face at rest is taken as neutral."
+        ),
+    ] = False,
     as_filmed: Annotated[
         bool, typer.Option("--as-filmed", help="Do not turn a signer to the camera who is turned or tilted.")
     ] = False,
@@ -83,9 +106,14 @@ def recognize(
 ) -> None:
     """Say which sign a clip shows, what the face shows, and which known signs look alike."""
     with errors_to_exit_codes():
+        from signlens.emotion import open_provider
         from signlens.fusion.evidence import FusionSettings
         from signlens.recognizer import Recognizer
 
+        if same_signer and len(clips) < 2:
+            raise UsageError(
+                "--same-signer", "one clip does not show what a face always is", "give several clips"
+            )
         destinations = _report_files(clips, report)
         limits = asked_limits(max_seconds, max_pixels, max_frames)
         if gloss_map is not None and not emotion_strength:
@@ -105,6 +133,8 @@ def recognize(
             similar=similar,
             correct_orientation=not as_filmed,
             gloss_map=gloss_map,
+            emotion_provider=open_provider(emotion_provider, emotion_model),
+            emotion_samples=emotion_frames or None,
         ) as recognizer:
             if recognizer.boost is not None and recognizer.boost.unknown_glosses:
                 unknown = recognizer.boost.unknown_glosses
@@ -112,8 +142,20 @@ def recognize(
                     f"{len(unknown)} glosses of the map {recognizer.boost.gloss_map} are not among the "
                     f"model's, so nothing is done for them: {', '.join(unknown)}"
                 )
+            if same_signer:
+                _learn_signer(recognizer, clips)
             code = _recognize_all(recognizer, clips, destinations, as_json=as_json, pictures=not no_video)
         raise typer.Exit(code)
+
+
+def _learn_signer(recognizer: Recognizer, clips: Sequence[str]) -> None:
+    with ClipBar(len(clips)) as bar:
+        baseline = recognizer.learn_signer(clips, bar.clip)
+    if baseline is None:
+        say("Fewer than two of the clips show the signer's face at rest: faces are taken as they are.")
+    else:
+        seen = f"{baseline.frames} frames of {baseline.clips} clips"
+        say(f"The signer's face at rest in {seen} is taken as neutral.")
 
 
 def _recognize_all(
@@ -301,7 +343,13 @@ def _print_expression(console: Console, result: Recognition) -> None:
         return
     ranked = sorted(reading.probabilities.items(), key=lambda item: -item[1])
     text = ", ".join(f"{name} {percent(value)}" for name, value in ranked[:3])
-    console.print(f"Expression of the face: {text} (a face in {reading.coverage:.0%} of the sampled frames)")
+    seen = "points and picture" if reading.pictured > 0.5 else "points alone"
+    console.print(
+        f"Expression of the face: {text} (a face in {reading.coverage:.0%} of the sampled frames; "
+        f"{reading.provider}, {seen})"
+    )
+    if reading.valence is not None and reading.arousal is not None:
+        console.print(f"Valence {reading.valence:+.2f}, arousal {reading.arousal:+.2f} (-1 to 1)")
 
 
 def _print_markers(console: Console, result: Recognition) -> None:

@@ -2,25 +2,40 @@
 
 from signlens.emotion.boost import GlossMap, add_log_boost, boost_terms, load_gloss_map, multiply_logits
 from signlens.emotion.explain import explain_away, face_terms
+from signlens.emotion.faces import FaceAlbum, faces_in_frames
 from signlens.emotion.intensity import measure_intensity
 from signlens.emotion.markers import MarkerReading, read_markers
-from signlens.emotion.provider import EmotionProvider, FaceFrames, LandmarkProvider
-from signlens.emotion.reading import read_emotion, sample_frames
+from signlens.emotion.paper import winning_logit_average
+from signlens.emotion.provider import EmotionProvider, FaceFrames, FrameExpressions, LandmarkProvider
+from signlens.emotion.providers import PROVIDERS, open_provider
+from signlens.emotion.reading import FrameReadings, read_emotion, read_frames, sample_frames, summarise
+from signlens.emotion.signer import SignerBaseline, signer_baseline
 
 __all__ = [
+    "PROVIDERS",
     "EmotionProvider",
+    "FaceAlbum",
     "FaceFrames",
+    "FrameExpressions",
+    "FrameReadings",
     "GlossMap",
     "LandmarkProvider",
     "MarkerReading",
+    "SignerBaseline",
     "add_log_boost",
     "boost_terms",
     "explain_away",
     "face_terms",
+    "faces_in_frames",
     "load_gloss_map",
     "measure_intensity",
     "multiply_logits",
+    "open_provider",
     "read_emotion",
+    "read_frames",
     "read_markers",
     "sample_frames",
+    "signer_baseline",
+    "summarise",
+    "winning_logit_average",
 ]

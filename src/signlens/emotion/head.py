@@ -2,7 +2,8 @@
 
 A multinomial logistic regression. Training whitens the shape by principal components and
 regularises there (`signlens.training.emotion`); since every step is linear, the shipped head is the
-one matrix that they multiply out to. Inference is NumPy alone.
+one matrix that they multiply out to. Beside it stands a branch that looks at the face's picture, where there
+is one (`signlens.emotion.appearance`); without a picture the points answer alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.appearance import HISTOGRAMS, AppearanceHead, Framing, describe
 from signlens.emotion.landmarks import MEASURES, POINTS, measures, remove_head_pose, symmetric_outline
 from signlens.errors import PartMissing
 from signlens.files import whole_file
 from signlens.recognition import EMOTIONS
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS_FILE = "landmarks.npz"
 DESCRIPTION_FILE = "landmarks.json"
 SHIPPED = Path(__file__).parent / "weights"
@@ -39,7 +42,10 @@ class ExpressionHead:
         mirror: (468,) which point is which point's mirror image.
         weights: (F, 8) from features to logits, in the order of `signlens.recognition.EMOTIONS`.
         bias: (8,).
-        temperature: Logits are divided by it before the softmax; above 1 softens.
+        temperature: The points' logits are divided by it before the softmax; above 1 softens.
+        neutral: (8,) mean log-probabilities of held-out signers' faces at rest: what this head usually says
+            of a resting face (see `signlens.emotion.signer`).
+        appearance: The branch that looks at pictures; None for a head without one.
     """
 
     version: str
@@ -49,6 +55,8 @@ class ExpressionHead:
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
     temperature: float
+    neutral: NDArray[np.float64]
+    appearance: AppearanceHead | None = None
 
     def features(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Measures and symmetric outline of faces.
@@ -62,7 +70,7 @@ class ExpressionHead:
         return face_features(remove_head_pose(points, self.reference), self.mirror)
 
     def probabilities(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Calibrated probabilities of the eight expressions.
+        """Calibrated probabilities of the eight expressions, from face points alone.
 
         Args:
             points: (K, 468, 3) pixels, NaN rows where there is no face.
@@ -70,8 +78,40 @@ class ExpressionHead:
         Returns:
             (K, 8) rows that sum to 1; NaN rows where there is no face.
         """
-        logits = (self.features(points) @ self.weights + self.bias) / self.temperature
-        return softmax(logits)
+        return softmax(self._logits(points) / self.temperature)
+
+    def probabilities_with_pictures(
+        self,
+        points: NDArray[np.floating],
+        images: Sequence[NDArray[np.uint8] | None],
+        image_points: NDArray[np.floating] | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Calibrated probabilities, with the face's picture where it can be looked at.
+
+        Args:
+            points: (K, 468, 3) pixels, NaN rows where there is no face.
+            images: K images, RGB; None where there is none.
+            image_points: (K, 468, 3) the points in the images' pixels; None when those are `points`.
+
+        Returns:
+            (K, 8) rows that sum to 1, NaN where there is no face; and (K,) whether the picture was used.
+        """
+        if self.appearance is None or len(points) == 0:
+            return self.probabilities(points), np.zeros(len(points), dtype=bool)
+        logits = self._logits(points) / self.temperature
+        rows = softmax(logits)
+        histograms = np.full((len(points), HISTOGRAMS), np.nan)
+        inside = points if image_points is None else image_points
+        for row, (face, image) in enumerate(zip(inside, images, strict=True)):
+            if image is not None and np.isfinite(logits[row]).all():
+                histograms[row] = describe(image, face, self.appearance.framing, self.reference)
+        used = np.isfinite(histograms).all(axis=1)
+        scores = self.appearance.scores(histograms[used])
+        rows[used] = softmax(self.appearance.joined(logits[used], scores))
+        return rows, used
+
+    def _logits(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        return np.asarray(self.features(points) @ self.weights + self.bias)
 
 
 def face_features(shape: NDArray[np.floating], mirror: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -102,14 +142,23 @@ def save_head(head: ExpressionHead, folder: str | Path, facts: dict[str, Any]) -
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        reference=head.reference.astype(np.float32),
-        mirror=head.mirror.astype(np.int16),
-        weights=head.weights.astype(np.float32),
-        bias=head.bias.astype(np.float32),
-        temperature=np.float64(head.temperature),
-    )
+    arrays: dict[str, NDArray[Any] | np.float64] = {
+        "reference": head.reference.astype(np.float32),
+        "mirror": head.mirror.astype(np.int16),
+        "weights": head.weights.astype(np.float32),
+        "bias": head.bias.astype(np.float32),
+        "temperature": np.float64(head.temperature),
+        "neutral": head.neutral.astype(np.float32),
+    }
+    if head.appearance is not None:
+        branch = head.appearance
+        arrays |= {
+            "appearance_framing": np.array([branch.framing.x, branch.framing.y, branch.framing.span]),
+            "appearance_weights": branch.weights.astype(np.float32),
+            "appearance_bias": branch.bias.astype(np.float32),
+            "appearance_shares": np.array([branch.appearance_share, branch.points_share]),
+        }
+    np.savez(buffer, **arrays)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()
     description = {
         "format": FORMAT,
@@ -162,9 +211,27 @@ def load_head(folder: str | Path | None = None) -> ExpressionHead:
                 weights=stored["weights"].astype(np.float64),
                 bias=stored["bias"].astype(np.float64),
                 temperature=float(stored["temperature"]),
+                neutral=stored["neutral"].astype(np.float64),
+                appearance=_stored_branch(stored) if "appearance_weights" in stored.files else None,
             )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise PartMissing(path, f"the expression head cannot be read ({error})", remedy) from error
-    if head.reference.shape != (POINTS, 3) or head.weights.shape[1:] != (len(EMOTIONS),):
+    fits = head.reference.shape == (POINTS, 3) and head.weights.shape[1:] == (len(EMOTIONS),)
+    if head.appearance is not None:
+        fits = fits and head.appearance.weights.shape == (HISTOGRAMS, len(EMOTIONS) - 1)
+    if not fits:
         raise PartMissing(path, "the expression head has the wrong shapes", remedy)
     return head
+
+
+def _stored_branch(stored: Any) -> AppearanceHead:
+    framing, shares = (
+        [float(v) for v in stored[name]] for name in ("appearance_framing", "appearance_shares")
+    )
+    return AppearanceHead(
+        framing=Framing(*framing),
+        weights=stored["appearance_weights"].astype(np.float64),
+        bias=stored["appearance_bias"].astype(np.float64),
+        appearance_share=shares[0],
+        points_share=shares[1],
+    )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion.provider import EmotionProvider, FaceFrames, LandmarkProvider
+from signlens.emotion.faces import FaceAlbum
+from signlens.emotion.provider import EmotionProvider, FaceFrames, FrameExpressions, LandmarkProvider
+from signlens.emotion.signer import SignerBaseline, without_baseline
 from signlens.errors import UsageError
-from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
+from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.recognition import EMOTIONS, EmotionMoment, EmotionReading
 
 COVERED_WEIGHT = 0.25
 """How much a frame counts in which a hand lies over the eyes or the mouth: the mesh guesses there."""
+
+_LEAST_WEIGHT = 0.01
 
 # Eyes' outer corners, brows, mouth corners, lower lip: their box is what a hand must not cover.
 _EXPRESSIVE_POINTS = (33, 263, 70, 300, 105, 334, 61, 291, 17)
@@ -50,28 +56,64 @@ def face_covered(clip: PoseClip) -> NDArray[np.bool_]:
     return np.asarray((inside & (hands[..., 3] > 0)).any(axis=1))
 
 
-def read_emotion(
+def face_confidence(clip: PoseClip) -> NDArray[np.float64]:
+    """(T,) how sure the extractor is of the face, 0..1: the mean over the face keypoints that it saw.
+
+    1 where there is a face mesh but no face keypoint with a confidence.
+    """
+    confidence = clip.keypoints[:, FACE, 3].astype(np.float64)
+    seen = confidence > 0
+    mean = confidence.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return np.asarray(np.where(seen.any(axis=1), np.clip(mean, 0.0, 1.0), 1.0))
+
+
+@dataclass(frozen=True)
+class FrameReadings:
+    """What a provider read in the sampled frames of one clip.
+
+    Attributes:
+        frames: (K,) frame numbers, increasing; those that had a face and could be read.
+        times: (K,) seconds from the clip's start.
+        expressions: Of these K frames.
+        weight: (K,) how much each counts in the mean; over 0.
+        coverage: Share of the sampled frames that could be read.
+        provider: Who read.
+        version: With which weights.
+    """
+
+    frames: NDArray[np.int64]
+    times: NDArray[np.float64]
+    expressions: FrameExpressions
+    weight: NDArray[np.float64]
+    coverage: float
+    provider: str
+    version: str
+
+
+def read_frames(
     clip: PoseClip,
     samples: int | None = 16,
     provider: EmotionProvider | None = None,
     images: tuple[NDArray[np.uint8], ...] | None = None,
-) -> EmotionReading | None:
-    """What the face shows over a clip: the mean of the frames' probabilities.
+    album: FaceAlbum | None = None,
+) -> FrameReadings | None:
+    """What the face shows in the sampled frames of a clip.
 
-    Every sampled frame with a face counts once, and a quarter when a hand lies over the face.
     When none of the sampled frames has a face but another frame has, all frames are read.
 
     Args:
         clip: Poses with the face mesh.
         samples: How many frames to read, uniformly spread; None for all.
         provider: Who measures; None for the shipped `LandmarkProvider`.
-        images: All T frames (RGB), for a provider that needs them.
+        images: All T frames (RGB), for a provider that looks at pictures.
+        album: Windows around the faces of some frames, instead; each sampled frame gives way to the
+            nearest one that the album has looked at.
 
     Returns:
-        The reading, or None when no frame has a face: no emotion is made up.
+        The readings, or None when no frame has a face: no emotion is made up.
 
     Raises:
-        UsageError: ``samples`` below 1, or a provider that needs images without all of them.
+        UsageError: ``samples`` below 1, or a provider that needs images without them.
         PartMissing: The shipped head is absent or corrupt.
     """
     chosen = sample_frames(clip.frames, samples)
@@ -80,26 +122,99 @@ def read_emotion(
     seen = np.isfinite(clip.face_mesh).all(axis=(1, 2))
     if not seen.any():
         return None
-    if not seen[chosen].any():
-        chosen = np.arange(clip.frames)
     reader: EmotionProvider = LandmarkProvider() if provider is None else provider
-    if reader.needs_images and (images is None or len(images) != clip.frames):
-        raise UsageError(reader.name, "this emotion provider needs the frames", "give it one image per frame")
-    pictures = tuple(images[i] for i in chosen) if reader.needs_images and images is not None else None
-    rows = reader.probabilities(FaceFrames(clip.face_mesh[chosen], pictures))
-    read = np.isfinite(rows).all(axis=1)
+    if images is not None and len(images) != clip.frames:
+        raise UsageError("images", f"{len(images)} for {clip.frames} frames", "give one image per frame")
+    if reader.needs_images and images is None and album is None:
+        raise UsageError(
+            reader.name, "this emotion provider needs the pictures", "give it a video, or one image per frame"
+        )
+    every = np.arange(clip.frames)
+    if album is not None:
+        chosen, every = album.nearest(chosen), album.nearest(every)
+    if not seen[chosen].any():
+        chosen = every
+    if album is not None:
+        faces = album.faces(clip.face_mesh, chosen)
+    else:
+        pictures = None if images is None else tuple(images[i] for i in chosen)
+        faces = FaceFrames(clip.face_mesh[chosen], pictures)
+    found = reader.read(faces)
+    read = np.isfinite(found.probabilities).all(axis=1)
     if not read.any():
         return None
-    rows, frames = rows[read], chosen[read]
-    weight = np.where(face_covered(clip)[frames], COVERED_WEIGHT, 1.0)
-    mean = (weight[:, None] * rows).sum(axis=0) / weight.sum()
-    timeline = tuple(
-        EmotionMoment(float(clip.times[i]), dict(zip(EMOTIONS, map(float, row), strict=True)))
-        for i, row in zip(frames, rows, strict=True)
-    )
-    return EmotionReading(
-        provider=reader.name,
-        probabilities=dict(zip(EMOTIONS, map(float, mean), strict=True)),
+    frames = chosen[read]
+    covered = np.where(face_covered(clip)[frames], COVERED_WEIGHT, 1.0)
+    return FrameReadings(
+        frames=frames,
+        times=clip.times[frames],
+        expressions=FrameExpressions(
+            found.probabilities[read],
+            found.pictured[read],
+            None if found.valence is None else found.valence[read],
+            None if found.arousal is None else found.arousal[read],
+        ),
+        weight=np.maximum(face_confidence(clip)[frames], _LEAST_WEIGHT) * covered,
         coverage=float(read.mean()),
-        timeline=timeline,
+        provider=reader.name,
+        version=reader.version,
     )
+
+
+def summarise(found: FrameReadings, baseline: SignerBaseline | None = None) -> EmotionReading:
+    """From frames to the clip: the weighted mean of the frames' probabilities, valence and arousal.
+
+    Args:
+        found: The frames.
+        baseline: The signer's resting face, to be taken as neutral; None to take faces as they are.
+    """
+    said = found.expressions
+    rows = said.probabilities if baseline is None else without_baseline(said.probabilities, baseline)
+    share = found.weight / found.weight.sum()
+
+    def value(moods: NDArray[np.float64] | None, row: int) -> float | None:
+        return None if moods is None else float(moods[row])
+
+    def mean(moods: NDArray[np.float64] | None) -> float | None:
+        return None if moods is None else float(share @ moods)
+
+    return EmotionReading(
+        provider=found.provider,
+        probabilities=dict(zip(EMOTIONS, map(float, share @ rows), strict=True)),
+        coverage=found.coverage,
+        timeline=tuple(
+            EmotionMoment(
+                float(t),
+                dict(zip(EMOTIONS, map(float, row), strict=True)),
+                value(said.valence, number),
+                value(said.arousal, number),
+            )
+            for number, (t, row) in enumerate(zip(found.times, rows, strict=True))
+        ),
+        version=found.version,
+        pictured=float(said.pictured.mean()),
+        valence=mean(said.valence),
+        arousal=mean(said.arousal),
+        signer_baseline=baseline is not None,
+    )
+
+
+def read_emotion(
+    clip: PoseClip,
+    samples: int | None = 16,
+    provider: EmotionProvider | None = None,
+    images: tuple[NDArray[np.uint8], ...] | None = None,
+    *,
+    album: FaceAlbum | None = None,
+    baseline: SignerBaseline | None = None,
+) -> EmotionReading | None:
+    """What the face shows over a clip: the weighted mean of the frames' probabilities.
+
+    A frame counts by the extractor's confidence in its face, and a quarter of that when a hand lies over the
+    face. Arguments and errors: see `read_frames` and `summarise`.
+
+    Returns:
+        The reading, or None when no frame has a face: no emotion is made up.
+    """
+    found = read_frames(clip, samples, provider, images, album)
+    return None if found is None else summarise(found, baseline)

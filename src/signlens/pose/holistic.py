@@ -48,6 +48,9 @@ WORKING_SIDE = 960
 SETTINGS: dict[str, Any] = {"working_side": WORKING_SIDE, "model_complexity": 1, "smooth_landmarks": True}
 """What of the extractor's choices changes its poses; part of their provenance."""
 
+OnFace = Callable[[int, NDArray[np.uint8], Points | None], None]
+"""What is told of each frame's face: number, image, face points (468, 4) in the image's pixels or None."""
+
 _FRAMES_IN_FLIGHT = 4
 _HARDLY = 0.2
 
@@ -99,6 +102,7 @@ class HolisticExtractor:
         source: str | Path,
         limits: VideoLimits | None = None,
         progress: Callable[[int], None] | None = None,
+        on_face: OnFace | None = None,
     ) -> PoseClip:
         """Find the signer in every frame of a clip.
 
@@ -106,6 +110,8 @@ class HolisticExtractor:
             source: A video file, or a camera such as ``camera:0``.
             limits: Caps on what is decoded.
             progress: Called with the number of frames that are done, after each frame.
+            on_face: Called with every frame's number, its RGB image as the networks saw it, and the face
+                points in that image's pixels (None when there is no face), in order.
 
         Returns:
             The poses. What is wrong with them, if anything, is in ``reasons``.
@@ -121,9 +127,13 @@ class HolisticExtractor:
         found: list[tuple[Points | None, Points | None, Points | None, Points | None]] = []
         times: list[float] = []
         waiting: deque[tuple[Future[Any], Future[Any], Future[Any], Future[Any]]] = deque()
+        images: deque[NDArray[np.uint8]] = deque()
 
         def collect() -> None:
             body, left, right, face = (part.result() for part in waiting.popleft())
+            image = images.popleft()
+            if on_face is not None:
+                on_face(len(found), image, face)
             found.append((_compact(body and body.points), _compact(left), _compact(right), _compact(face)))
             if progress is not None:
                 progress(len(found))
@@ -135,6 +145,7 @@ class HolisticExtractor:
                 for frame in self._timed(video):
                     shrunk = frame.image.shape[1], frame.image.shape[0]
                     times.append(frame.t_s)
+                    images.append(frame.image)
                     waiting.append(parts.look(frame.image, frame.index))
                     if len(waiting) >= _FRAMES_IN_FLIGHT:
                         collect()

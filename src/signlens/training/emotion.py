@@ -11,7 +11,9 @@ label. Two things keep the head from learning "which data set" instead of "which
   CK+ faces, so that the seven expressions are also seen as a video's face mesh would show them.
 
 Folds are by person. The number of components and the regularisation are chosen by inner folds of the
-training part; the temperature for a fold is fitted on the other folds' held-out logits.
+training part, and so are the shrinkage and the shares of the branch that looks at pictures
+(`signlens.training.appearance`), which is trained on CK+ alone; the temperature for a fold is fitted on the
+other folds' held-out logits.
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ import json
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.appearance import CROP, AppearanceHead, Framing, cut_square, expression_crop
 from signlens.emotion.head import ExpressionHead, face_features, save_head, softmax
 from signlens.emotion.landmarks import (
     MEASURES,
@@ -41,6 +44,12 @@ from signlens.emotion.landmarks import (
 from signlens.errors import InputRejected, SignLensError, UsageError, require_extra
 from signlens.files import whole_file
 from signlens.recognition import EMOTIONS
+from signlens.training.appearance import (
+    Discriminant,
+    crop_histograms,
+    fit_discriminants,
+    fit_shares,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -56,7 +65,6 @@ FOLDER_OF_EMOTION = {
 """Expression -> its folder in the CK+ crops."""
 
 NEUTRAL = EMOTIONS.index("neutral")
-CROP = 48
 MESHES = ("unrefined", "refined")
 
 
@@ -70,6 +78,7 @@ class EmotionExperiment:
     inner_folds: int
     components: tuple[int, ...]
     inverse_regularisation: tuple[float, ...]
+    appearance_shrinkage: tuple[float, ...]
     bootstrap: int
     crop_margin: tuple[float, ...]
     crop_side: tuple[int, ...]
@@ -99,7 +108,7 @@ def load_experiment(path: str | Path) -> EmotionExperiment:
         *((k, 1) for k in ("seed", "folds", "inner_folds", "bootstrap", "rest_frames_per_end")),
         *((k, 1.0) for k in ("rest_end_share", "rest_wrist_height")),
         *((k, [1]) for k in ("components", "crop_side")),
-        *((k, [1.0]) for k in ("inverse_regularisation", "crop_margin")),
+        *((k, [1.0]) for k in ("inverse_regularisation", "appearance_shrinkage", "crop_margin")),
         ("crop_filling", ["text"]),
         ("other_frames_per_clip", 1),
     ):
@@ -109,6 +118,8 @@ def load_experiment(path: str | Path) -> EmotionExperiment:
         raise UsageError(path, "crop_margin, crop_side and crop_filling differ in length", "correct the file")
     if set(table["crop_filling"]) - {"replicate", "grey", "reflect"}:
         raise UsageError(path, "crop_filling knows replicate, grey and reflect", "correct the file")
+    if not all(0 < value <= 1 for value in table["appearance_shrinkage"]):
+        raise UsageError(path, "appearance_shrinkage must lie over 0 and at most at 1", "correct the file")
     if min(table["folds"], table["inner_folds"]) < 2:
         raise UsageError(path, "folds and inner_folds must be at least 2", "correct the file")
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
@@ -266,12 +277,17 @@ class Faces:
         points: Way of measuring -> (N, 468, 3) pixels. ``crop0/refined`` is the first crop setting
             with the refined mesh; ``filmed/refined`` the face at the video's size; ``clip`` what the
             pose extractor gave.
+        crops: (N, 48, 48) grey crop of each.
+        crop_points: (N, 468, 2) the face points in the crop's pixels as `recognize` would have them: of the
+            unrefined mesh, or of the pose extractor.
     """
 
     label: NDArray[np.int64]
     person: NDArray[np.str_]
     name: NDArray[np.str_]
     points: dict[str, NDArray[np.float32]]
+    crops: NDArray[np.uint8]
+    crop_points: NDArray[np.float32]
 
 
 def read_crops(folder: Path) -> tuple[list[Path], NDArray[np.int64], NDArray[np.str_]]:
@@ -316,8 +332,20 @@ def _crop_meshes(
 def expression_faces(folder: Path, experiment: EmotionExperiment, say: Callable[[str], None]) -> Faces:
     """The CK+ crops, measured in every crop setting with both meshes."""
     files, label, person = read_crops(folder)
-    points = _crop_meshes([_grey(f) for f in files], experiment, say, "CK+ crops")
-    return Faces(label, person, np.array([f.name for f in files]), points)
+    crops = [_grey(f) for f in files]
+    wrong = [f for f, crop in zip(files, crops, strict=True) if crop.shape != (CROP, CROP)]
+    if wrong:
+        raise InputRejected(wrong[0], f"not {CROP} x {CROP} pixels", "give the crops as they are published")
+    points = _crop_meshes(crops, experiment, say, "CK+ crops")
+    margin, side = experiment.crop_margin[0], experiment.crop_side[0]
+    inside = points_in_crop(points["crop0/unrefined"], margin, side)
+    return Faces(label, person, np.array([f.name for f in files]), points, np.stack(crops), inside)
+
+
+def points_in_crop(points: NDArray[np.floating], margin: float, side: int) -> NDArray[np.float32]:
+    """Points of an enlarged crop (`enlarge`) in the crop's own pixels: (N, 468, 3) to (N, 468, 2)."""
+    flat = np.asarray(points, dtype=np.float64)[..., :2] - int(margin * side)
+    return np.asarray((flat + 0.5) * (CROP / side) - 0.5, dtype=np.float32)
 
 
 def rest_frames(
@@ -341,24 +369,21 @@ def rest_frames(
 
 
 def signer_faces(
-    folder: Path, framing: tuple[FloatArray, float], experiment: EmotionExperiment, say: Callable[[str], None]
+    folder: Path, framing: Framing, experiment: EmotionExperiment, say: Callable[[str], None]
 ) -> Faces:
     """Signers' faces at rest (neutral) and at other times (unlabelled), as filmed and shrunk to crops.
 
     Args:
         folder: WLASL videos with ``clips.csv``.
-        framing: Where CK+ has the middle of the eyes in a crop (share of the crop), and how far the outer
-            eye corners are apart there.
+        framing: Where CK+ has the eyes in a crop.
         experiment: Its rest and crop settings.
         say: Told what is going on.
     """
-    import cv2
-
     from signlens.pose.holistic import extract_pose
     from signlens.video import open_video
 
     label, person, name = [], [], []
-    clip_points, crops, filmed = [], [], []
+    clip_points, crops, crop_points, filmed = [], [], [], []
     generator = np.random.default_rng(experiment.seed)
     with (folder / "clips.csv").open(encoding="utf-8") as file:
         clips = list(csv.DictReader(file))
@@ -389,15 +414,16 @@ def signer_faces(
                     continue
                 image = frame.image
                 points = pose.face_mesh[index] * (image.shape[1] / pose.width)
+                cut = expression_crop(image, points, framing)
                 eyes = points[[33, 263], :2]
-                span = float(np.linalg.norm(eyes[1] - eyes[0]))
-                side = span / framing[1]
-                corner = eyes.mean(axis=0) - framing[0] * side
-                square = _cut(image, corner, side)
-                grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
-                small = cv2.resize(grey, (CROP, CROP), interpolation=cv2.INTER_AREA)
-                crops.append(np.asarray(small, dtype=np.uint8))
-                filmed.append(_cut(image, corner - side / 2, 2 * side))
+                side = float(np.linalg.norm(eyes[1] - eyes[0])) / framing.span
+                corner = eyes.mean(axis=0) - np.array([framing.x, framing.y]) * side
+                around = cut_square(image, corner - side / 2, 2 * side)
+                if cut is None or around is None:
+                    continue
+                crops.append(cut[0])
+                crop_points.append(cut[1])
+                filmed.append(around)
                 clip_points.append(pose.face_mesh[index])
                 label.append(wanted[index])
                 signer = clip["signer_id"]
@@ -408,33 +434,31 @@ def signer_faces(
         say(f"face points of {len(filmed)} signers' faces as filmed: {mesh}")
         points[f"filmed/{mesh}"] = mesh_faces(filmed, mesh == "refined")
     points["clip"] = np.asarray(clip_points, dtype=np.float32)
-    return Faces(np.array(label), np.array(person), np.array(name), points)
+    inside = np.asarray(crop_points, dtype=np.float32)
+    return Faces(np.array(label), np.array(person), np.array(name), points, np.stack(crops), inside)
 
 
-def _cut(image: NDArray[np.uint8], corner: FloatArray, side: float) -> NDArray[np.uint8]:
-    """A square of an image; beyond the image its edge pixels go on."""
-    rows = np.clip(np.arange(int(side)) + int(corner[1]), 0, image.shape[0] - 1)
-    columns = np.clip(np.arange(int(side)) + int(corner[0]), 0, image.shape[1] - 1)
-    return np.ascontiguousarray(image[rows][:, columns])
-
-
-def crop_framing(points: NDArray[np.floating], margin: float, side: int) -> tuple[FloatArray, float]:
-    """Where faces lie in their crops: mean eye middle (x, y) and outer eye distance, as shares."""
+def crop_framing(points: NDArray[np.floating], margin: float, side: int) -> Framing:
+    """Where faces lie in their crops: mean eye middle and outer eye distance, as shares."""
     edge = int(margin * side)
     eyes = (np.asarray(points, dtype=np.float64)[:, [33, 263], :2] - edge) / side
     eyes = eyes[np.isfinite(eyes).all(axis=(1, 2))]
     span = float(np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1).mean())
-    return np.asarray(eyes.mean(axis=(0, 1))), span
+    x, y = (float(v) for v in eyes.mean(axis=(0, 1)))
+    return Framing(x, y, span)
 
 
 def _measuring_key(experiment: EmotionExperiment, files: Sequence[Path], videos: Path) -> str:
     """Names the cached face points: changes with the pictures and the settings they are measured by."""
-    training_only = {"name", "folds", "inner_folds", "components", "inverse_regularisation", "bootstrap"}
+    training_only = {
+        *("name", "folds", "inner_folds", "bootstrap"),
+        *("components", "inverse_regularisation", "appearance_shrinkage"),
+    }
     settings = {
         f.name: getattr(experiment, f.name) for f in fields(experiment) if f.name not in training_only
     }
     clips = (videos / "clips.csv").read_text(encoding="utf-8")
-    text = json.dumps([settings, [f.name for f in files], clips], sort_keys=True)
+    text = json.dumps(["with crops", settings, [f.name for f in files], clips], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -444,11 +468,14 @@ def _cached(path: Path, make: Callable[[], Faces]) -> Faces:
         faces = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as part:
-            np.savez(part, label=faces.label, person=faces.person, name=faces.name, **faces.points)
+            np.savez(part, **{k: getattr(faces, k) for k in _NOT_POINTS}, **faces.points)
         return faces
     with np.load(path, allow_pickle=False) as stored:
-        points = {k: stored[k] for k in stored.files if k not in ("label", "person", "name")}
-        return Faces(stored["label"], stored["person"], stored["name"], points)
+        points = {k: stored[k] for k in stored.files if k not in _NOT_POINTS}
+        return Faces(points=points, **{k: stored[k] for k in _NOT_POINTS})
+
+
+_NOT_POINTS = ("label", "person", "name", "crops", "crop_points")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -481,6 +508,8 @@ class Bench:
             k: remove_head_pose(v, self.reference) for k, v in expressions.points.items()
         }
         self.signer_shapes = {k: remove_head_pose(v, self.reference) for k, v in signers.points.items()}
+        self.histograms = crop_histograms(expressions.crops, expressions.crop_points, self.reference)
+        self.signer_histograms = crop_histograms(signers.crops, signers.crop_points, self.reference)
 
     def features(self, shape: FloatArray) -> FloatArray:
         """Features of canonical shapes."""
@@ -613,8 +642,7 @@ def folds_by_person(person: NDArray[np.str_], folds: int, seed: int) -> NDArray[
 
 def log_loss(logits: FloatArray, label: NDArray[np.int64], temperature: float = 1.0) -> float:
     """Mean negative log-probability of the labels."""
-    probabilities = softmax(logits / temperature)
-    return float(-np.log(np.maximum(probabilities[np.arange(len(label)), label], 1e-12)).mean())
+    return mean_log_loss(softmax(logits / temperature), label)
 
 
 def fit_temperature(logits: FloatArray, label: NDArray[np.int64]) -> float:
@@ -655,10 +683,38 @@ def subject_interval(
     return float(low), float(high)
 
 
-def select(
-    bench: Bench, expression: NDArray[np.int64], signer: NDArray[np.int64], seed: int
-) -> tuple[int, float]:
-    """Components and regularisation of least log loss in inner folds over the given faces alone."""
+@dataclass(frozen=True)
+class Setting:
+    """What inner folds choose.
+
+    Attributes:
+        components: Principal components of the outline.
+        inverse_regularisation: Of the logistic regression.
+        shrinkage: Of the discriminant's covariance.
+        shares: Weights of the discriminant's scores and of the points' logits in their sum.
+    """
+
+    components: int
+    inverse_regularisation: float
+    shrinkage: float
+    shares: tuple[float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the report."""
+        return {
+            "components": self.components,
+            "inverse_regularisation": self.inverse_regularisation,
+            "appearance_shrinkage": self.shrinkage,
+            "shares": [round(v, 4) for v in self.shares],
+        }
+
+
+def select(bench: Bench, expression: NDArray[np.int64], signer: NDArray[np.int64], seed: int) -> Setting:
+    """The settings of least log loss in inner folds over the given faces alone.
+
+    Components and regularisation by the eight expressions of the points; then shrinkage and shares by the
+    seven of points and picture together, with the points' logits of the same inner folds.
+    """
     e = bench.experiment
     inner_expression = folds_by_person(bench.expressions.person[expression], e.inner_folds, seed)
     inner_signer = folds_by_person(bench.signers.person[signer], e.inner_folds, seed)
@@ -666,13 +722,15 @@ def select(
     loss: dict[tuple[int, float], float] = {
         (n, c): 0.0 for n in e.components for c in e.inverse_regularisation
     }
+    as_measured = np.asarray(bench.features(bench.expression_shapes["crop0/unrefined"][expression]))
+    logits = {key: np.full((len(expression), len(EMOTIONS)), np.nan) for key in loss}
+    scores = {s: np.full((len(expression), len(EMOTIONS) - 1), np.nan) for s in e.appearance_shrinkage}
     for fold in range(e.inner_folds):
-        rows = bench.training_rows(
-            expression[inner_expression != fold], signer[inner_signer != fold], keys, seed + 100 * fold
-        )
-        held = expression[inner_expression == fold]
+        kept, out = inner_expression != fold, inner_expression == fold
+        rows = bench.training_rows(expression[kept], signer[inner_signer != fold], keys, seed + 100 * fold)
         resting = signer[inner_signer == fold]
         resting = resting[bench.signers.label[resting] == NEUTRAL]
+        held = expression[out]
         shapes = np.concatenate(
             [bench.expression_shapes["crop0/refined"][held], bench.signer_shapes["crop0/refined"][resting]]
         )
@@ -681,20 +739,39 @@ def select(
         inputs, label = bench.features(shapes[found]), label[found]
         full = whitening(rows, max(e.components))
         for n, c in loss:
-            loss[n, c] += log_loss(fit_logistic(rows, full.cut(n), c).logits(inputs), label)
-    return min(loss, key=lambda setting: loss[setting])
+            model = fit_logistic(rows, full.cut(n), c)
+            loss[n, c] += log_loss(model.logits(inputs), label)
+            logits[n, c][out] = model.logits(as_measured[out])
+        for shrinkage, branch in train_branches(bench, expression[kept], e.appearance_shrinkage).items():
+            scores[shrinkage][out] = branch.scores(bench.histograms[held])
+    best = min(loss, key=lambda setting: loss[setting])
+    label = bench.expressions.label[expression]
+    joint: dict[float, tuple[tuple[float, float], float]] = {}
+    for shrinkage, values in scores.items():
+        both = np.isfinite(values).all(axis=1) & np.isfinite(logits[best]).all(axis=1)
+        joint[shrinkage] = fit_shares(values[both], logits[best][both, 1:], label[both])
+    shrinkage = min(joint, key=lambda value: joint[value][1])
+    return Setting(*best, shrinkage, joint[shrinkage][0])
+
+
+def train_branches(
+    bench: Bench, expression: NDArray[np.int64], shrinkages: Sequence[float]
+) -> dict[float, Discriminant]:
+    """The branch that looks at pictures, of some CK+ faces, at each shrinkage."""
+    rows = expression[np.isfinite(bench.histograms[expression]).all(axis=1)]
+    return fit_discriminants(bench.histograms[rows], bench.expressions.label[rows], shrinkages)
 
 
 def train(
     bench: Bench,
     expression: NDArray[np.int64],
     signer: NDArray[np.int64],
-    setting: tuple[int, float],
+    setting: Setting,
     seed: int,
 ) -> LinearMap:
-    """The head of some faces at a setting (components, inverse regularisation)."""
+    """The points' head of some faces at a setting."""
     rows = bench.training_rows(expression, signer, bench.crop_keys(), seed)
-    return fit_logistic(rows, whitening(rows, setting[0]), setting[1])
+    return fit_logistic(rows, whitening(rows, setting.components), setting.inverse_regularisation)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -720,12 +797,14 @@ def validate(bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
     }
     out_e = {k: np.full((n_e, len(EMOTIONS)), np.nan) for k in (*ways_e, "as filmed")}
     out_s = {k: np.full((n_s, len(EMOTIONS)), np.nan) for k in ways_s}
-    chosen = []
+    chosen: list[Setting] = []
+    pictured_e = np.full((n_e, len(EMOTIONS) - 1), np.nan)
+    pictured_s = np.full((n_s, len(EMOTIONS) - 1), np.nan)
     for fold in range(e.folds):
         train_e, train_s = np.flatnonzero(fold_e != fold), np.flatnonzero(fold_s != fold)
         test_e, test_s = np.flatnonzero(fold_e == fold), np.flatnonzero(fold_s == fold)
         setting = select(bench, train_e, train_s, e.seed + 1000 * fold)
-        chosen.append({"components": setting[0], "inverse_regularisation": setting[1]})
+        chosen.append(setting)
         model = train(bench, train_e, train_s, setting, e.seed + 1000 * fold)
         for key, shape in ways_e.items():
             out_e[key][test_e] = model.logits(bench.features(shape[test_e]))
@@ -733,9 +812,36 @@ def validate(bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
         out_e["as filmed"][test_e] = model.logits(bench.features(moved))
         for key, shape in ways_s.items():
             out_s[key][test_s] = model.logits(bench.features(shape[test_s]))
-        say(f"fold {fold + 1} of {e.folds}: {setting[0]} components, C = {setting[1]}")
+        discriminant = train_branches(bench, train_e, [setting.shrinkage])[setting.shrinkage]
+        pictured_e[test_e] = discriminant.scores(bench.histograms[test_e])
+        pictured_s[test_s] = discriminant.scores(bench.signer_histograms[test_s])
+        say(f"fold {fold + 1} of {e.folds}: {setting.to_json()}")
     seven = np.array([i for i in range(len(EMOTIONS)) if i != NEUTRAL])
-    result: dict[str, Any] = {"chosen": chosen, "faces": n_e, "subjects": len(np.unique(faces.person))}
+    result: dict[str, Any] = {
+        "chosen": [setting.to_json() for setting in chosen],
+        "faces": n_e,
+        "subjects": len(np.unique(faces.person)),
+    }
+    resting = signers.label == NEUTRAL
+    temperature = temperature_by_fold(
+        np.concatenate([out_e["refined"], out_s["clip"][resting]]),
+        np.concatenate([faces.label, signers.label[resting]]),
+        np.concatenate([fold_e, fold_s[resting]]),
+        e.folds,
+    )
+    # Inner folds train on half the people, so their shares are too careful; the points have this remedy too.
+    shares = np.array([setting.shares for setting in chosen])[fold_e]
+    sums = shares[:, :1] * pictured_e + shares[:, 1:] * out_e["unrefined"][:, 1:]
+    sharpness = temperature_by_fold(sums, faces.label - 1, fold_e, e.folds)
+    for out, logits, scores, place in (
+        (out_e, out_e["unrefined"], pictured_e, fold_e),
+        (out_s, out_s["clip"], pictured_s, fold_s),
+    ):
+        out[PICTURED] = np.full_like(logits, np.nan)
+        for fold, setting in enumerate(chosen):
+            held = place == fold
+            branch = head_branch(None, setting, temperature[fold], sharpness[fold])
+            out[PICTURED][held] = branch.joined(logits[held] / temperature[fold], scores[held])
     for key, logits in out_e.items():
         found = np.isfinite(logits).all(axis=1)
         safe = np.where(found[:, None], logits, 0.0)
@@ -758,7 +864,6 @@ def validate(bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
                 "taken_for_neutral": float((guess8 == NEUTRAL).mean()),
             },
         }
-    resting = signers.label == NEUTRAL
     result["signers at rest"] = {
         "faces": int(resting.sum()),
         "people_at_most": len(np.unique(signers.person[resting])),
@@ -768,22 +873,70 @@ def validate(bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
         "faces": int((~resting).sum()),
         **{key: _answers(logits[~resting]) for key, logits in out_s.items()},
     }
-    logits = np.concatenate([out_e["refined"], out_s["clip"][resting]])
     label = np.concatenate([faces.label, signers.label[resting]])
     fold = np.concatenate([fold_e, fold_s[resting]])
+    logits = np.concatenate([out_e["refined"], out_s["clip"][resting]])
     found = np.isfinite(logits).all(axis=1)
-    logits, label, fold = logits[found], label[found], fold[found]
-    probabilities = np.empty_like(logits)
-    for number in range(e.folds):
-        held = fold == number
-        probabilities[held] = softmax(logits[held] / fit_temperature(logits[~held], label[~held]))
+    probabilities = softmax(logits / temperature[fold][:, None])[found]
+    with_picture = softmax(np.concatenate([out_e[PICTURED], out_s[PICTURED][resting]]))
+    seen = np.isfinite(with_picture).all(axis=1)
     result["calibration"] = {
-        "temperature": fit_temperature(logits, label),
-        "ece_without": calibration_error(softmax(logits), label),
-        "ece": calibration_error(probabilities, label),
-        "log_loss": float(-np.log(probabilities[np.arange(len(label)), label]).mean()),
+        "temperature": fit_temperature(logits[found], label[found]),
+        "ece_without": calibration_error(softmax(logits[found]), label[found]),
+        "ece": calibration_error(probabilities, label[found]),
+        "log_loss": mean_log_loss(probabilities, label[found]),
+        "ece_with_pictures": calibration_error(with_picture[seen], label[seen]),
+        "sharpness": fit_temperature(*_finite(sums, faces.label - 1)),
+        "log_loss_with_pictures": mean_log_loss(with_picture[seen], label[seen]),
     }
+    at_rest = out_s["clip"][resting] / temperature[fold_s[resting]][:, None]
+    at_rest = softmax(at_rest[np.isfinite(at_rest).all(axis=1)])
+    result["neutral"] = [float(v) for v in np.log(np.maximum(at_rest, 1e-12)).mean(axis=0)]
     return result
+
+
+PICTURED = "points and picture"
+"""A face measured as `recognize` measures it: unrefined points, and the picture at them."""
+
+
+def head_branch(
+    branch: Discriminant | None, setting: Setting, temperature: float, sharpness: float
+) -> AppearanceHead:
+    """A discriminant as the head has it.
+
+    Args:
+        branch: The discriminant; None gives a branch of which only `AppearanceHead.joined` is of use.
+        setting: Its shares.
+        temperature: What the points' logits are divided by before they get here.
+        sharpness: What the sum over the seven expressions is divided by.
+    """
+    nothing = np.empty((0, len(EMOTIONS) - 1))
+    return AppearanceHead(
+        framing=Framing(0.5, 0.5, 0.5),
+        weights=nothing if branch is None else branch.weights,
+        bias=nothing[:0] if branch is None else branch.bias,
+        appearance_share=setting.shares[0] / sharpness,
+        points_share=setting.shares[1] * temperature / sharpness,
+    )
+
+
+def temperature_by_fold(
+    logits: FloatArray, label: NDArray[np.int64], fold: NDArray[np.int64], folds: int
+) -> FloatArray:
+    """(folds,) the temperature of each fold, fitted on the other folds' held-out logits."""
+    found = np.isfinite(logits).all(axis=1)
+    others = [found & (fold != number) for number in range(folds)]
+    return np.array([fit_temperature(logits[rows], label[rows]) for rows in others])
+
+
+def _finite(logits: FloatArray, label: NDArray[np.int64]) -> tuple[FloatArray, NDArray[np.int64]]:
+    found = np.isfinite(logits).all(axis=1)
+    return logits[found], label[found]
+
+
+def mean_log_loss(probabilities: FloatArray, label: NDArray[np.int64]) -> float:
+    """Mean negative log-probability of the labels."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(label)), label], 1e-12)).mean())
 
 
 def _confusion(
@@ -816,27 +969,27 @@ def tables(report: dict[str, Any]) -> str:
         f"{len(report['chosen'])} folds by subject, settings chosen by inner folds; 95 % intervals "
         "by drawing subjects.",
         "",
-        "| face points | not found | seven classes | 95 % interval | mean recall | eight classes "
+        "| what is looked at | not found | seven classes | 95 % interval | mean recall | eight classes "
         "| 95 % interval |",
         "|---|---|---|---|---|---|---|",
     ]
-    for way in ("refined", "unrefined", "as filmed"):
+    for way in (PICTURED, "unrefined", "refined", "as filmed"):
         part = report[f"ckplus, {way}"]
         seven, eight = part["seven_classes"], part["eight_classes"]
         low7, high7 = seven["interval_95"]
         low8, high8 = eight["interval_95"]
         lines.append(
-            f"| {way} | {part['not_found']} | {percent(seven['accuracy'])} "
+            f"| {WAYS[way]} | {part['not_found']} | {percent(seven['accuracy'])} "
             f"| {percent(low7)} to {percent(high7)} | {percent(seven['mean_recall'])} "
             f"| {percent(eight['accuracy'])} | {percent(low8)} to {percent(high8)} |"
         )
-    for way in ("refined", "unrefined"):
+    for way in (PICTURED, "unrefined"):
         seven = report[f"ckplus, {way}"]["seven_classes"]
         names = list(seven["confusion"])
         columns = [*names, "not found"]
         lines += [
             "",
-            f"Confusion, seven classes, {way} face points (rows: true; columns: answered):",
+            f"Confusion, seven classes, {WAYS[way]} (rows: true; columns: answered):",
             "",
             "| | " + " | ".join(columns) + " | recall |",
             "|---" * (len(columns) + 2) + "|",
@@ -851,28 +1004,42 @@ def tables(report: dict[str, Any]) -> str:
             f"{part_name[0].upper()}{part_name[1:]}: {part['faces']} faces of held-out people, "
             "share given each answer:",
             "",
-            "| face points | " + " | ".join(EMOTIONS) + " |",
+            "| what is looked at | " + " | ".join(EMOTIONS) + " |",
             "|---" * (len(EMOTIONS) + 1) + "|",
         ]
-        for way in ("clip", "filmed/refined", "crop0/refined"):
+        for way in (PICTURED, "clip", "filmed/refined", "crop0/refined"):
             shares = " | ".join(percent(part[way][name]) for name in EMOTIONS)
-            lines.append(f"| {way} | {shares} |")
+            lines.append(f"| {WAYS[way]} | {shares} |")
     calibration = report["calibration"]
     lines += [
         "",
-        f"Calibration over held-out CK+ faces and rest frames: temperature {calibration['temperature']:.2f}, "
-        f"expected calibration error {calibration['ece']:.3f} (without temperature "
-        f"{calibration['ece_without']:.3f}), log loss {calibration['log_loss']:.3f}.",
+        f"Calibration over held-out CK+ faces and rest frames: temperature {calibration['temperature']:.2f}; "
+        f"points alone: expected calibration error {calibration['ece']:.3f} (without temperature "
+        f"{calibration['ece_without']:.3f}), log loss {calibration['log_loss']:.3f}; points and picture: "
+        f"{calibration['ece_with_pictures']:.3f}, log loss {calibration['log_loss_with_pictures']:.3f}.",
         "",
     ]
     return "\n".join(lines)
 
 
+WAYS = {
+    PICTURED: "points and picture",
+    "unrefined": "points alone",
+    "refined": "points alone, refined mesh",
+    "as filmed": "points alone, as filmed",
+    "clip": "points alone, as the pose extractor gives them",
+    "filmed/refined": "points alone, refined mesh of the face as filmed",
+    "crop0/refined": "points alone, refined mesh of the face shrunk to 48x48",
+}
+"""What each way of measuring is called in tables."""
+
 CARD = """# Card: `landmarks`, the default expression head
 
-Version {version}, weights SHA-256 `{sha256}`. A multinomial logistic regression over measures and the
-outline of the 468 MediaPipe face points with head pose removed; see `docs/emotion.md` for what its
-scores mean. Trained by `python -m signlens.training.emotion experiments/{experiment}`.
+Version {version}, weights SHA-256 `{sha256}`. Two linear readers: a multinomial logistic regression over
+measures and the outline of the 468 MediaPipe face points with head pose removed, and, where the picture is at
+hand, a linear discriminant over histograms of gradients of a 48x48 grey crop, which only tells the seven
+expressions apart that are not neutral. See `docs/emotion.md` for what its scores mean. Trained by
+`python -m signlens.training.emotion experiments/{experiment}`.
 
 ## Trained on
 - **CK+** (Lucey et al. 2010), 48x48 crops, seven posed expressions. Research only; no picture is
@@ -885,12 +1052,12 @@ Use of the weights should respect both terms: research.
 
 ## How good, and where not
 {tables}
-"Clip" is the face mesh that the pose extractor gives, "filmed" a single-frame mesh of the same face,
-"crop0" the same face shrunk to 48x48. "As filmed" are CK+ faces moved by what separates filmed from
-shrunk faces of held-out signers: an estimate, not a recording.
+"Points and picture" is what `recognize` does with a video (the mesh without refinement, and the crop at its
+points); "points alone" what it does with a `.pose` file. "As filmed" are CK+ faces moved by what separates
+filmed from shrunk faces of held-out signers: an estimate, not a recording.
 
 Posed faces of mostly young, hearing Americans; studio light; one look at each face without its owner's
-resting face to compare with. Wrinkles, colour and movement are not seen. In signing, brows, mouth and
+resting face to compare with. Colour and movement are not seen. In signing, brows, mouth and
 head are grammar as well as affect: a brow raise of a yes/no question can score as surprise. Not for
 judging people.
 """
@@ -944,7 +1111,10 @@ def run(
     everyone_e, everyone_s = np.arange(len(expressions.label)), np.arange(len(signers.label))
     setting = select(bench, everyone_e, everyone_s, experiment.seed)
     final = train(bench, everyone_e, everyone_s, setting, experiment.seed)
-    report["shipped"] = {"components": setting[0], "inverse_regularisation": setting[1]}
+    branch = train_branches(bench, everyone_e, [setting.shrinkage])[setting.shrinkage]
+    report["shipped"] = setting.to_json()
+    calibration = report["calibration"]
+    temperature = calibration["temperature"]
     head = ExpressionHead(
         experiment.name,
         "",
@@ -952,14 +1122,18 @@ def run(
         bench.mirror,
         final.weights,
         final.bias,
-        report["calibration"]["temperature"],
+        temperature,
+        np.array(report["neutral"]),
+        replace(head_branch(branch, setting, temperature, calibration["sharpness"]), framing=framing),
     )
-    refined = report["ckplus, refined"]
     facts = {
         "trained_on": ["CK+ (48x48 crops; research only)", "WLASL rest frames (C-UDA 1.0; research only)"],
         "experiment": experiment_file.name,
-        "ckplus_seven_classes_accuracy": round(refined["seven_classes"]["accuracy"], 4),
-        "expected_calibration_error": round(report["calibration"]["ece"], 4),
+        "ckplus_seven_classes_accuracy": {
+            "points and picture": round(report[f"ckplus, {PICTURED}"]["seven_classes"]["accuracy"], 4),
+            "points alone": round(report["ckplus, unrefined"]["seven_classes"]["accuracy"], 4),
+        },
+        "expected_calibration_error": round(report["calibration"]["ece_with_pictures"], 4),
     }
     report["sha256"] = save_head(head, out, facts)
     card = CARD.format(
