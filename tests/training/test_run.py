@@ -93,6 +93,40 @@ def test_finished_pieces_are_kept_and_never_overwritten_by_other_settings(
     assert "epochs = 6" in (trained / "experiment.toml").read_text(), "the run still says what it is"
 
 
+def test_a_network_that_starts_from_another_run_begins_with_its_weights(
+    trained: Path, tmp_path: Path
+) -> None:
+    text = (trained / "experiment.toml").read_text()
+    slow = text.replace("learning_rate = 0.02", "learning_rate = 1e-9").replace("epochs = 6", "steps = 1")
+    file = tmp_path / "on.toml"
+    first, _ = command.open_run(trained)
+    source = run.open_source(command.data_of(first, None), first)
+    (split,) = {split for _, split in run.pieces_of(source, first)}
+    piece = ("joint", split)
+
+    def weights(start: str) -> dict[str, torch.Tensor]:
+        file.write_text(slow.replace('stream = "joint"', f'stream = "joint"\nstart_from = "{start}"'))
+        experiment = load_experiment(file)
+        out = tmp_path / (Path(start).name or "random")
+        run.train_piece(source, experiment, piece, out, ALONE)
+        assert run.trained_digest(out, piece) == run.piece_digest(source, experiment, piece)
+        return run.load_network(out, experiment, piece, len(source.classes)).state_dict()
+
+    begun = run.load_network(trained, first, piece, len(source.classes)).state_dict()
+    on, anew = weights(str(trained)), weights("")
+    learnt = [name for name in begun if name.endswith("weight")]
+    assert learnt
+    for name in learnt:
+        torch.testing.assert_close(on[name], begun[name], atol=1e-6, rtol=1e-5)
+    assert not torch.allclose(anew["classifier.weight"], begun["classifier.weight"], atol=1e-3)
+    with pytest.raises(PartMissing, match="is to start from it"):
+        weights(str(tmp_path / "nowhere"))
+    file.write_text(slow.replace('stream = "joint"', f'stream = "joint"\nstart_from = "{trained}"'))
+    file.write_text(file.read_text().replace("channels = [8]", "channels = [4]"))
+    with pytest.raises(UsageError, match="another shape"):
+        run.train_piece(source, load_experiment(file), piece, tmp_path / "other", ALONE)
+
+
 def test_evaluate_prints_the_runs_streams_and_the_ensemble_chosen_on_validation(trained: Path) -> None:
     result = runner.invoke(app, ["evaluate", str(trained), "--json", "--draws", "200"])
     assert result.exit_code == 0, result.output

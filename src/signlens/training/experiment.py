@@ -154,6 +154,8 @@ class NetworkSettings:
         stream: Stream of the skeleton (SL-GCN only).
         frames: Frames that it reads in evaluation; 0 is `window`.
         augment: Whether its clips are augmented.
+        start_from: Folder of a run (from the present folder) whose network of the same name and split gives
+            the first weights; empty starts from random ones.
     """
 
     kind: str
@@ -164,6 +166,7 @@ class NetworkSettings:
     stream: str = ""
     frames: int = 0
     augment: bool = True
+    start_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,8 @@ class Experiment:
         del parts["name"]
         for key in ("dataset", "videos", "only"):
             del parts["data"][key]
+        # Weights to start from count by what they are, not by where they stand (`run.piece_digest`).
+        del parts["networks"][network]["start_from"]
         for key in self.networks[network].training.unused:
             del parts["networks"][network]["training"][key]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

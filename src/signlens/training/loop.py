@@ -105,6 +105,7 @@ def fit(
     checkpoint: Path | None = None,
     digest: str = "",
     progress: Callable[[Progress], None] | None = None,
+    first_weights: dict[str, Tensor] | None = None,
 ) -> Fitted:
     """Train a network from scratch, or on from its checkpoint.
 
@@ -117,11 +118,15 @@ def fit(
         checkpoint: File to go on from and to save to, about once a minute and at the end of each epoch.
         digest: Identifies settings and data; a checkpoint of others is refused.
         progress: Called after each step in the leading process.
+        first_weights: What to start from; random weights by default.
 
     Raises:
-        UsageError: The batch cannot be shared among the processes, or the checkpoint is of another run.
+        UsageError: The batch cannot be shared among the processes, the checkpoint is of another run, or the
+            first weights are of another network.
     """
     run = _Run(source, split, settings, seed, world)
+    if first_weights is not None:
+        run.start_from(first_weights)
     run.resume(checkpoint, digest)
     saved = started = time.monotonic()
     first = run.step
@@ -181,6 +186,14 @@ class _Run:
         self.best_key = (-1.0, 0.0)
 
     # -- going on -----------------------------------------------------------------------------------
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        try:
+            self.model.load_state_dict(weights)
+        except RuntimeError:
+            raise UsageError(
+                "start_from", "its network has another shape", "start from a network of the same shape"
+            ) from None
 
     def resume(self, checkpoint: Path | None, digest: str) -> None:
         if checkpoint is None or not checkpoint.is_file():

@@ -77,12 +77,25 @@ def piece_folder(run: Path, piece: Piece) -> Path:
 
 
 def piece_digest(source: ClipSource, experiment: Experiment, piece: Piece) -> str:
-    """Identifies all that decides a piece: settings, data, split."""
+    """Identifies all that decides a piece: settings, data, split, and the weights that it starts from.
+
+    Raises:
+        PartMissing: These have not been trained.
+    """
     network, split = piece
     parts = source.splits()[split]
     digest = hashlib.sha256(f"{experiment.digest(network)} {source.identity} {split}".encode())
     for rows in (parts.train, *parts.score.values()):
         digest.update(rows.astype("<i8").tobytes())
+    if first := experiment.networks[network].start_from:
+        trained = trained_digest(Path(first), piece)
+        if trained is None:
+            raise PartMissing(
+                piece_folder(Path(first), piece),
+                f"{' on '.join(piece)} is to start from it",
+                "train it first",
+            )
+        digest.update(trained.encode())
     return digest.hexdigest()
 
 
@@ -141,6 +154,7 @@ def train_piece(
         checkpoint=checkpoint,
         digest=digest,
         progress=progress,
+        first_weights=_first_weights(settings.start_from, piece),
     )
     scored = {
         name: (rows, *loop.infer(fitted.model, source, settings, rows, world))
@@ -176,6 +190,16 @@ def train_piece(
     with whole_file(folder / "network.json") as part:
         part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     checkpoint.unlink(missing_ok=True)
+
+
+def _first_weights(folder: str, piece: Piece) -> dict[str, torch.Tensor] | None:
+    if not folder:
+        return None
+    path = piece_folder(Path(folder), piece) / "model.safetensors"
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise InputRejected(path, f"holds no weights ({type(error).__name__})", "train it again") from None
 
 
 def _work(data: Path, experiment: Experiment, piece: Piece, run: Path) -> None:
