@@ -41,7 +41,7 @@ from signlens.signer.marked import Script, film
 
 CHOSEN_ON = ("maya", "kofi", "elena")
 """Signers on whose films the thresholds were chosen."""
-MEASURED_ON = ("ren", "amara", "jonas")
+MEASURED_ON = ("ren", "amara")
 """Signers whose films only measure."""
 
 MARKED: tuple[str, ...] = (
