@@ -38,9 +38,6 @@ and 26, anger AU 4, 5, 7 and 23, fear AU 1, 2, 4, 5, 20 and 25); not fitted to a
 NEGATION_GLOSSES: tuple[str, ...] = ("not",)
 """Glosses that a headshake supports: those of the shipped gloss map whose face is negation."""
 
-LEAST_SHOWN = 0.005
-"""A probability that changes by less is not reported as changed."""
-
 
 @dataclass(frozen=True)
 class FaceTerms:
@@ -94,7 +91,7 @@ def explain_away(
     cut = [
         ExplainedAway(name, mean[name], result[name], tuple(involved[name]))
         for name in EMOTIONS
-        if name in involved and mean[name] - result[name] >= LEAST_SHOWN
+        if name in involved and mean[name] - result[name] > 1e-9
     ]
     return result, tuple(sorted(cut, key=lambda c: c.after - c.before))
 

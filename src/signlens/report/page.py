@@ -321,7 +321,10 @@ def _bar(share: float) -> str:
 
 def _held_back(recognition: Recognition, gloss: str) -> HeldBack | None:
     held = () if recognition.explaining is None else recognition.explaining.held_back
-    return next((h for h in held if h.gloss == gloss), None)
+    found = next((h for h in held if h.gloss == gloss), None)
+    if found is None or words.factor(found.term) == words.factor(found.without_markers):
+        return None
+    return found
 
 
 def _candidate(prediction: Prediction, held: HeldBack | None) -> dict[str, Any]:

@@ -127,6 +127,10 @@ def expression_runs(reading: EmotionReading) -> Iterator[tuple[str, float, float
         yield run
 
 
+LEAST_SHOWN = 0.005
+"""A probability that changes by less is not worth a sentence."""
+
+
 def marker_name(name: str) -> str:
     """A marker's name in words: ``brow raise``."""
     return name.replace("_", " ")
@@ -147,11 +151,13 @@ def boost_sentences(recognition: Recognition) -> list[str]:
         f"The {_marker_list(cut.markers)} may explain {cut.emotion}: the boost counts it as "
         f"{percent(cut.after)} and not {percent(cut.before)}."
         for cut in boost.explained_away
+        if cut.before - cut.after >= LEAST_SHOWN
     ]
     said += [
         f"{held.gloss} was held back: {factor(held.term)} for {held.emotion}, where it would have been "
         f"{factor(held.without_markers)}."
         for held in boost.held_back
+        if factor(held.term) != factor(held.without_markers)
     ]
     if boost.negation > 0:
         said.append(
