@@ -228,6 +228,23 @@ def test_a_clip_that_cannot_be_read_is_named_and_the_rest_goes_on(dataset, tiny_
     assert [c.name for c in load(tmp_path / "g").clips] == ["apple/clip0", "coffee/clip2"]
 
 
+def test_search_writes_a_page_with_the_signs_beside_the_clip(dataset, built, tiny_model, tmp_path):
+    query = write_poses(dataset, tmp_path, [13])[0]
+    ask = ("search", query, "--model", tiny_model, "-k", 3, "--json", "--report", tmp_path / "page.html")
+    result = run(*ask, "--gallery", built)
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["report"] == str(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert all(s["clip"] in text for s in document["similar"])
+    assert text.count("<canvas") == 4
+    assert "are not drawn" not in text
+    # The tiny model's own gallery holds no skeletons, and the page says so.
+    assert run(*ask).exit_code == 0
+    assert "3 of these clips are not drawn" in (tmp_path / "page.html").read_text()
+    assert run(*ask, "--service", "x").exit_code == 2
+
+
 def test_a_query_from_another_model_is_refused(dataset, built, tmp_path):
     other = write_tiny_model(tmp_path, {GLOSSES[0]: 1.0, "hello": 2.0})
     query = write_poses(dataset, tmp_path, [0])[0]

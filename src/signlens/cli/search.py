@@ -27,6 +27,7 @@ from signlens.errors import UsageError
 from signlens.recognition import SimilarSign
 
 if TYPE_CHECKING:
+    from signlens.pose import PoseClip
     from signlens.recognizer import Recognizer
 
 
@@ -55,6 +56,10 @@ def search(
     collection: Annotated[
         str, typer.Option("--collection", help="With --service: first part of the collection's name.")
     ] = "signlens",
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write a page that shows the clip and its neighbours side by side."),
+    ] = None,
     as_filmed: Annotated[
         bool,
         typer.Option("--as-filmed", help="Do not turn a signer to the camera who is turned or tilted."),
@@ -70,8 +75,9 @@ def search(
         from signlens.recognizer import Recognizer, source_hashes
         from signlens.retrieval.index import check_k
 
-        if service is not None and (gallery is not None or approximate):
-            raise UsageError("--service", "does not go with --gallery or --approximate", "leave one out")
+        if service is not None and (gallery is not None or approximate or report is not None):
+            others = "--gallery, --approximate or --report"
+            raise UsageError("--service", f"does not go with {others}", "leave one out")
         limits = asked_limits(max_seconds, max_pixels, max_frames)
         with (
             Recognizer(model, limits=limits, correct_orientation=not as_filmed) as recognizer,
@@ -85,9 +91,11 @@ def search(
             else:
                 look_up = _in_gallery(recognizer, folder, approximate, space)
             poses = recognizer.poses(clip, bar.clip(0, clip))
-            scores, _ = recognizer.embed(poses, clip)
+            scores, straight = recognizer.embed(poses, clip)
             found = look_up(scores.embedding_in(space), k, source_hashes(poses))
         reasons = [*poses.reasons, *held_out_reasons(found)]
+        if report is not None:
+            _write_report(report, clip, straight, found, folder, space, reasons)
         if as_json:
             print_json(
                 {
@@ -97,6 +105,7 @@ def search(
                     "search": "service" if service else "approximate" if approximate else "exact",
                     "similar": [sign.to_json() for sign in found],
                     "model": recognizer.identity,
+                    "report": None if report is None else str(report),
                 }
             )
             return
@@ -136,6 +145,39 @@ def _on_service(recognizer: Recognizer, service: str, collection: str, space: st
 
     index = ServiceIndex(connect(service), recognizer.space, space, collection)
     return lambda query, k, sources: index.signs(index.search(query, k, index.rows_of(sources)))
+
+
+def _write_report(
+    report: Path,
+    clip: str,
+    straight: PoseClip,
+    found: list[SimilarSign],
+    folder: Path,
+    space: str,
+    reasons: list[str],
+) -> None:
+    from signlens.datasets.mediapipe_arrays import default_data, find_poses
+    from signlens.report.similar import MOST_SHOWN, write_similar
+    from signlens.retrieval.building import signing_skeleton
+    from signlens.retrieval.gallery import GALLERY_FILE, StoredGallery
+    from signlens.skeleton.orientation import correct
+
+    held = StoredGallery.open(folder / GALLERY_FILE)
+    skeletons = held.skeletons_of({sign.clip for sign in found[:MOST_SHOWN]})
+    if not skeletons:  # clips of the starter model's own sets, where these are at hand
+        poses = find_poses(default_data(), {sign.clip for sign in found[:MOST_SHOWN]})
+        skeletons = {name: signing_skeleton(correct(own)[0]) for name, own in poses.items()}
+    write_similar(
+        signing_skeleton(straight),
+        found,
+        report,
+        name=clip,
+        clips=held.clips,
+        skeletons=skeletons,
+        space=space,
+        model=held.model,
+        reasons=reasons,
+    )
 
 
 def _print(clip: str, found: list[SimilarSign], reasons: list[str]) -> None:

@@ -520,6 +520,29 @@ class StoredGallery(Catalogue):
                 found[name] = unit_vectors(np.concatenate([part[r : r + 1] for r in rows.tolist()]))
         return fuse_embeddings(found, self.weights) if space == FUSED else found[space]
 
+    def skeletons_of(self, names: Set[str]) -> dict[str, NDArray[np.float32]]:
+        """How some clips are signed, where the gallery holds that.
+
+        Args:
+            names: Names of clips; those that are not in the gallery are passed over.
+
+        Returns:
+            Name -> (T, 49, 2), see `Skeletons`.
+
+        Raises:
+            PartMissing: The file is no longer there.
+        """
+        with _gallery_file(self.path) as (file, document):
+            if _SKELETON_POINTS not in document["sha256"]:
+                return {}
+            points = file.get_slice(_SKELETON_POINTS)
+            starts = _verified(self.path, file, document, _SKELETON_STARTS)
+            rows = {name: row for name in sorted(names) if (row := self.row(name)) is not None}
+            return {
+                name: points[int(starts[row]) : int(starts[row + 1])].astype(np.float32)
+                for name, row in rows.items()
+            }
+
 
 def similar_sign(clip: GalleryClip, similarity: float) -> SimilarSign:
     """A clip of a gallery as a search gives it."""
