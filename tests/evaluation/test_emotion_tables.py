@@ -208,6 +208,31 @@ def test_a_signer_is_left_out_of_both_sides(made) -> None:
     assert "person 0" in result.stderr
 
 
+def test_the_strength_can_be_learned_on_validation(made, tmp_path: Path) -> None:
+    scores, files = made
+    validation = emotional(300, seed=9, name="val")
+    both = replace(
+        faces(scores, shown=0.7),
+        clips=np.concatenate([scores.clips, validation.clips]),
+        values=np.concatenate([faces(scores, shown=0.7).values, faces(validation).values]),
+    )
+    path = written(tmp_path / "val.npz", validation)
+    shown = written_faces(tmp_path / "v.csv", both)
+    found = document("table5", *files[:2], "--emotion", shown, "--fit-on", path)
+    assert found["data"]["fitted_on"] == str(path)
+    (strength,) = found["data"]["strengths"]
+    fixed = CliRunner().invoke(
+        app,
+        [
+            *("evaluate", *(str(a) for a in files[:2]), "--emotion", str(shown), "--json", "--draws", "100"),
+            *("--fit-on", str(path), "--weights", found["data"]["weights"]),
+        ],
+    )
+    boosted = json.loads(fixed.stdout)["systems"][1]
+    assert boosted["learned"]["emotion"]["strength"] == strength
+    assert boosted["right"] == rows(found)["top1_per_instance, put right"]["count"]
+
+
 def test_table6_is_of_the_clips_of_the_maps_glosses(made) -> None:
     scores, files = made
     found = document("table6", *files)
@@ -215,6 +240,19 @@ def test_table6_is_of_the_clips_of_the_maps_glosses(made) -> None:
     assert found["data"]["clips_in_the_table"] == here.sum()
     plain = mean(scores).argmax(axis=1) == scores.labels
     assert rows(found)["top1_per_instance, without"]["count"] == plain[here].sum()
+
+
+def test_vectors_that_are_no_probabilities_are_multiplied_in_alone(made, tmp_path: Path) -> None:
+    scores, files = made
+    vectors = faces(scores, shown=0.7)
+    wild = replace(vectors, values=np.where(np.arange(8) == 2, -0.2, 1.3) * vectors.values)
+    shown = written_faces(tmp_path / "v.csv", wild)
+    found = document("table5", *files[:2], "--emotion", shown)
+    assert any("nothing is put right" in note for note in found["notes"])
+    assert not any("put right" in name for name in rows(found))
+    expected = multiplied(scores, np.round(wild.values, 6)).argmax(axis=1) == scores.labels
+    assert rows(found)["top1_per_instance, as printed"]["count"] == expected.sum()
+    assert not any("put right" in name for name in rows(document("fig4", *files[:2], "--emotion", shown)))
 
 
 def test_slopes_of_the_other_experiments(made) -> None:

@@ -68,6 +68,12 @@ def reproduce(
     glosses: Annotated[
         Path | None, typer.Option("--glosses", help="The classes' names, such as WLASL's class list.")
     ] = None,
+    fit_on: Annotated[
+        Path | None,
+        typer.Option(
+            "--fit-on", help="Scores of validation clips to learn the boost's strength on; else cross-fitted."
+        ),
+    ] = None,
     exclude_signer: Annotated[
         list[str] | None,
         typer.Option("--exclude-signer", help="Whose clips are left out, on both sides; once for each."),
@@ -116,7 +122,7 @@ def reproduce(
             weights=weights,
             predictions=predictions,
             column=column,
-            settings=Settings(by=by, draws=draws, seed=seed),
+            settings=Settings(by=by, draws=draws, seed=seed, fit_on=fit_on),
             annotations=annotations,
             raters=tuple(raters or ()),
             rule=rule,

@@ -141,7 +141,14 @@ _CLIPS_5 = f"{_WLASL} without one of its signers (2,329 clips); its Table 2 with
 _MAPS = (
     "As printed: raw logits times 1 + v among the ten best, with the map that this table rests on there (its "
     "tables rest on three). Put right: calibrated probabilities times 1 + strength v, with the shipped map, "
-    "glosses whose face is grammar left out; temperature and strength cross-fitted."
+    "glosses whose face is grammar left out; temperature and strength learned on other clips: cross-fitted, "
+    "or on the validation file."
+)
+
+
+_NO_PROBABILITIES = (
+    "The emotion vectors are no probabilities (some are not in 0..1), so they can only be multiplied in as "
+    "printed: nothing is put right."
 )
 
 
@@ -262,9 +269,19 @@ class _Material:
         """The answer, and (N,) the strength that each clip got."""
         teacher = Teacher(self.scores, replace(self.settings, emotion=self.right))
         made = answer(f"{calibrated(self.words)}{EMOTION}", teacher)
+        if teacher.validation is not None:
+            return made, np.full(len(self.scores), made.learned["emotion"]["strength"])
         folds, _ = teacher.folds()
         by_fold = np.array([choice["strength"] for choice in made.learned["emotion"]["choices"]])
         return made, by_fold[np.unique(folds, return_inverse=True)[1]]
+
+    def systems(self, slope: float) -> tuple[dict[str, Answer], Floats | None]:
+        """All answers by what they are called; and the strengths, or None where the vectors allow none."""
+        found = {"without": self.plain(), "as printed": self.as_printed(slope)}
+        if not self.right.vectors.are_probabilities:
+            return found, None
+        right, strengths = self.put_right()
+        return {**found, "calibrated": self.calibrated(), "put right": right}, strengths
 
 
 def _open(request: Request, name: str, theirs: str) -> _Material:
@@ -294,6 +311,7 @@ def _open(request: Request, name: str, theirs: str) -> _Material:
     data = {
         **describe(scores),
         "weights": words,
+        "fitted_on": None if request.settings.fit_on is None else str(request.settings.fit_on),
         "signers_left_out": excluded,
         "emotion_vectors": facts["vectors"],
         "emotion_vectors_sha256": facts["vectors_sha256"],
@@ -464,13 +482,8 @@ def _comparison(
     labels = material.scores.labels[here]
     settings = request.settings
     groups = None if material.groups is None else material.groups[here]
-    right, strengths = material.put_right()
-    answers = {
-        "without": material.plain(),
-        "as printed": material.as_printed(request.slope),
-        "calibrated": material.calibrated(),
-        "put right": right,
-    }
+    answers, strengths = material.systems(request.slope)
+    beside = {label: base for label, base in _BESIDE.items() if label in answers}
     measured = {label: _values(made.scores[here], labels) for label, made in answers.items()}
     without_printed = TABLE_2 if name == "table5" else {}
     rows = []
@@ -483,7 +496,7 @@ def _comparison(
         for label in answers:
             known = {"without": without_printed.get(of), "as printed": printed[of]}.get(label)
             cells.append((label, unit, known, measured[label][of]))
-        for label, base in _BESIDE.items():
+        for label, base in beside.items():
             known = None
             if label == "as printed" and without_printed:
                 known = round(printed[of] - without_printed[of], 4)
@@ -499,20 +512,25 @@ def _comparison(
             rows.append(Row(f"{of}, {label}", called, unit, known, drawn, hits))
     tests = {
         label: mcnemar(measured[base]["top1_per_instance"] > 0, measured[label]["top1_per_instance"] > 0)
-        for label, base in _BESIDE.items()
+        for label, base in beside.items()
     }
-    permuted = permutation_gain(
-        answers["calibrated"].scores,
-        material.scores.labels,
-        material.right.vectors.of(material.scores.clips),
-        material.right.class_emotions(material.scores),
-        strengths,
-        top_k=material.right.top_k,
-        seed=settings.seed,
-    )
     notes = [*material.notes, _MAPS, *(_said(label, test) for label, test in tests.items())]
+    permuted = None
+    if strengths is None:
+        notes.append(_NO_PROBABILITIES)
+    else:
+        permuted = permutation_gain(
+            answers["calibrated"].scores,
+            material.scores.labels,
+            material.right.vectors.of(material.scores.clips),
+            material.right.class_emotions(material.scores),
+            strengths,
+            top_k=material.right.top_k,
+            seed=settings.seed,
+        )
     if name == "table5":
-        notes.append(_permutation_note(permuted))
+        if permuted is not None:
+            notes.append(_permutation_note(permuted))
         notes.append(
             "The paper's differences are between 2,329 clips and 2,723: one signer was taken out of the "
             "second figure alone. Among the ten best classes an augmentation that only raises cannot change "
@@ -526,10 +544,10 @@ def _comparison(
             **material.data,
             "clips_in_the_table": int(here.sum()),
             "slope": request.slope,
-            "strengths": sorted(set(strengths.tolist())),
+            "strengths": None if strengths is None else sorted(set(strengths.tolist())),
             "tests": {
                 "mcnemar": {label: asdict(test) for label, test in tests.items()},
-                "permutation_of_all_clips": asdict(permuted),
+                "permutation_of_all_clips": None if permuted is None else asdict(permuted),
             },
         },
         intervals=describe_intervals(settings),
@@ -572,11 +590,8 @@ def fig4(request: Request) -> Reproduction:
     """
     material = _open(request, "fig4", "slr-sentiment-29")
     labels, settings = material.scores.labels, request.settings
-    answers = {
-        "without": material.plain(),
-        "as printed": material.as_printed(request.slope),
-        "put right": material.put_right()[0],
-    }
+    answers, strengths = material.systems(request.slope)
+    answers.pop("calibrated", None)  # the curve of "without": a temperature moves no rank
     known = {("without", k): TABLE_2[f"top{k}_per_instance"] for k in (1, 5, 10)}
     known |= {("as printed", k): TABLE_5[f"top{k}_per_instance"] for k in (1, 5, 10)}
     rows, curves = [], {}
@@ -599,7 +614,7 @@ def fig4(request: Request) -> Reproduction:
         data={**material.data, "slope": request.slope},
         intervals=describe_intervals(settings),
         rows=tuple(rows),
-        notes=(*material.notes, _MAPS),
+        notes=(*material.notes, _MAPS, *([_NO_PROBABILITIES] if strengths is None else [])),
         figure=None if request.out is None else str(request.out),
     )
 

@@ -46,6 +46,11 @@ class EmotionVectors:
     clips: NDArray[np.str_]
     values: NDArray[np.float64]
 
+    @property
+    def are_probabilities(self) -> bool:
+        """Whether every value is in 0..1, as a boost in probability space needs."""
+        return bool(((self.values >= 0) & (self.values <= 1 + 1e-6)).all())
+
     def of(self, clips: NDArray[np.str_]) -> NDArray[np.float64]:
         """(M, 8) the vectors of some clips; zeros for a clip that is not there, as for one without a face.
 
