@@ -75,7 +75,7 @@ TASKS = (
         ("traduttore-2-to-1",),
         words=True,
     ),
-    SearchTask("WLASL50-real, inner validation on folds 1 and 3", "wlasl50/", ("inner-1", "inner-3"), "val"),
+    SearchTask("WLASL50-real, inner validation on fold 1", "wlasl50/", ("inner-1",), "val"),
 )
 OPEN_SET = "open-set"
 
