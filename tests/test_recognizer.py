@@ -16,10 +16,12 @@ from signlens import FusionSettings, InputRejected, PartMissing, Recognizer, Usa
 from signlens.emotion import FaceFrames, FrameExpressions, LandmarkProvider, landmarks, load_gloss_map
 from signlens.emotion.provider import ASSUMED_NEUTRAL
 from signlens.emotion.signer import resting_frames
+from signlens.fusion.stack import ModelStack, Stack, Vote
 from signlens.models.sign_model import SignModel
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, read_pose, write_pose
 from signlens.recognition import EMOTIONS, EmotionMoment, EmotionReading, Recognition
 from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, unit_vectors
+from signlens.training.model_stack import add_to_model
 from tiny_model import CLASSES, GLOSSES, write_gallery, write_tiny_model
 
 
@@ -480,3 +482,113 @@ def test_a_signers_own_resting_face_is_taken_as_neutral(
     found = np.log(rows).mean(axis=0)
     np.testing.assert_allclose(found - found.mean(), neutral - neutral.mean(), atol=1e-6)
     assert against.answer == plain.answer
+
+
+# -- the stack --------------------------------------------------------------------------------------
+
+
+def with_stack(tiny_model: Path, folder: Path, stack: Stack, *, used: bool = True, **changes: object) -> Path:
+    """The tiny model with a stack, recorded in its card as an export records it."""
+    folder = Path(shutil.copytree(tiny_model, folder))
+    card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    carried = ModelStack(
+        stack,
+        used=used,
+        why="Used: it is better." if used else "Not used: it is worse.",
+        classes=tuple(card["classes"]),
+        vote=Vote(neighbours=4, temperature=0.1),
+        gloss_map_sha256=load_gloss_map().sha256,
+        unknown_below=0.2,
+    )
+    add_to_model(folder, card, dataclasses.replace(carried, **changes))
+    (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    return folder
+
+
+def test_with_a_stack_the_parts_sum_to_the_log_probability_up_to_the_normaliser(
+    tiny_model: Path, signer_poses: PoseClip, tmp_path: Path
+) -> None:
+    plain = Recognizer(tiny_model, top_k=99).recognize_poses(signer_poses)
+    bias = tuple(0.1 * i for i in range(len(CLASSES)))
+    folder = with_stack(tiny_model, tmp_path / "m", Stack(1.5, 2.0, 0.5, 0.05, bias))
+    result = Recognizer(folder, top_k=99).recognize_poses(signer_poses)
+    before = {p.gloss: p.evidence.skeleton for p in plain.predictions}
+    left = []
+    for p in result.predictions:
+        assert p.evidence.skeleton == pytest.approx(1.5 * before[p.gloss] + bias[CLASSES.index(p.gloss)])
+        assert p.evidence.emotion >= 0
+        assert p.evidence.retrieval >= 0
+        total = p.evidence.skeleton + p.evidence.emotion + p.evidence.retrieval
+        left.append(np.log(p.probability) - total)
+    assert np.allclose(left, left[0])
+    assert max(p.evidence.retrieval for p in result.predictions) > 0
+    assert max(p.evidence.emotion for p in result.predictions) > 0
+    assert result.fusion is not None
+    assert (result.fusion.kind, result.fusion.why) == ("stack", "Used: it is better.")
+    assert result.to_json()["fusion"]["coefficients"] == {"skeleton": 1.5, "emotion": 2.0, "retrieval": 0.5}
+
+
+def test_the_neighbours_of_a_stack_vote_as_it_was_learned(
+    tiny_model: Path, pose_file: Path, tmp_path: Path
+) -> None:
+    folder = with_stack(tiny_model, tmp_path / "m", Stack(1.0, 0.0, 2.0, 0.05))
+    with Recognizer(folder, top_k=99) as recognizer:
+        result = recognizer.recognize(pose_file)
+        voters, _ = recognizer.search(pose_file, 4)
+    weight = np.exp([s.similarity / 0.1 for s in voters])
+    for p in result.predictions:
+        votes = sum(w for w, s in zip(weight, voters, strict=True) if s.gloss == p.gloss) / weight.sum()
+        assert p.evidence.retrieval == pytest.approx(2 * np.log1p(votes / 0.05), abs=1e-6)
+
+
+def test_a_stack_has_a_threshold_of_its_own(tiny_model: Path, signer_poses: PoseClip, tmp_path: Path) -> None:
+    kinds = []
+    for number, below in enumerate((0.0, 1.0)):
+        folder = with_stack(tiny_model, tmp_path / f"{number}", Stack(1.0, 0.0, 1.0), unknown_below=below)
+        answer = Recognizer(folder).recognize_poses(signer_poses).answer
+        assert answer is not None
+        kinds.append(answer.kind)
+    assert kinds[1] == "unknown_sign"
+    assert kinds[0] != "unknown_sign"
+
+
+def test_a_stack_that_was_turned_down_changes_nothing_and_says_why(
+    tiny_model: Path, signer_poses: PoseClip, tmp_path: Path
+) -> None:
+    folder = with_stack(tiny_model, tmp_path / "m", Stack(9.0, 0.0, 9.0, 0.001), used=False)
+    plain = Recognizer(tiny_model, top_k=99).recognize_poses(signer_poses)
+    result = Recognizer(folder, top_k=99).recognize_poses(signer_poses)
+    assert result.predictions == plain.predictions
+    assert result.answer == plain.answer
+    assert result.fusion is not None
+    assert (result.fusion.kind, result.fusion.why) == ("skeleton", "Not used: it is worse.")
+
+
+def test_strengths_that_are_asked_for_go_before_the_stack(
+    tiny_model: Path, signer_poses: PoseClip, tmp_path: Path
+) -> None:
+    folder = with_stack(tiny_model, tmp_path / "m", Stack(9.0, 0.0, 9.0, 0.001))
+    asked = FusionSettings(retrieval_strength=2.0)
+    expected = Recognizer(tiny_model, top_k=99, fusion=asked).recognize_poses(signer_poses)
+    result = Recognizer(folder, top_k=99, fusion=asked).recognize_poses(signer_poses)
+    assert result.predictions == expected.predictions
+    assert result.fusion is not None
+    assert result.fusion.kind == "strengths"
+    off = Recognizer(folder, fusion=FusionSettings()).recognize_poses(signer_poses)
+    assert off.fusion is not None
+    assert off.fusion.kind == "skeleton"
+
+
+def test_a_stack_that_does_not_fit_its_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    for number, changes in enumerate(({"classes": ("a", "b")}, {"gloss_map_sha256": "0" * 64})):
+        folder = with_stack(tiny_model, tmp_path / f"{number}", Stack(1.0, 1.0, 1.0), **changes)
+        with pytest.raises(PartMissing, match=r"stack\.json"):
+            Recognizer(folder)
+    folder = with_stack(tiny_model, tmp_path / "changed", Stack(1.0, 0.0, 1.0))
+    (folder / "stack.json").write_text((folder / "stack.json").read_text().replace("0.2", "0.3"))
+    with pytest.raises(PartMissing, match=r"stack\.json: differs"):
+        Recognizer(folder)
+    folder = with_stack(tiny_model, tmp_path / "alone", Stack(1.0, 0.0, 1.0))
+    (folder / GALLERY_FILE).unlink()
+    with pytest.raises(PartMissing, match="gallery"):
+        Recognizer(folder)

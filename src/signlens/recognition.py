@@ -91,10 +91,14 @@ class Orientation:
 class Evidence:
     """What each part adds to a gloss's score, as natural-log terms that sum to the score.
 
+    The gloss's log-probability is the sum of the three, less one number that is the same for all classes of
+    the clip (the normaliser).
+
     Attributes:
-        skeleton: Log-probability of the stream ensemble (calibrated).
-        emotion: Term added by the emotion boost (0 when it is off or silent).
-        retrieval: Term added by the similar-sign score (0 when it is off).
+        skeleton: Log-probability of the stream ensemble (calibrated); with a stack, times its coefficient,
+            and with the bias of the class if the stack has any.
+        emotion: Term added by the expression (0 when it is off or silent).
+        retrieval: Term added by the similar signs (0 when it is off).
     """
 
     skeleton: float
@@ -318,6 +322,22 @@ class BoostInfo:
 
 
 @dataclass(frozen=True)
+class FusionInfo:
+    """How the parts were joined.
+
+    Attributes:
+        kind: ``skeleton`` (the ensemble alone), ``strengths`` (by those that were asked for), or ``stack``
+            (by coefficients that the model's validation chose).
+        why: One sentence for a person.
+        coefficients: Of the stack's parts, by the names in `Evidence`; empty for other kinds.
+    """
+
+    kind: Literal["skeleton", "strengths", "stack"]
+    why: str
+    coefficients: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Recognition:
     """Everything SignLens says of one clip.
 
@@ -338,6 +358,7 @@ class Recognition:
         model: Name, version and hash of the recogniser and its gallery.
         timing_ms: decode, pose, emotion, recognize, retrieve, total.
         boost: By what the expression counted for glosses; None where it did not count.
+        fusion: How the parts were joined; None when rejected.
         path: The input as the caller named it.
     """
 
@@ -358,6 +379,7 @@ class Recognition:
     model: dict[str, str] = field(default_factory=dict)
     timing_ms: dict[str, float] = field(default_factory=dict)
     boost: BoostInfo | None = None
+    fusion: FusionInfo | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The JSON document of the command line, with plain types only."""
@@ -468,6 +490,13 @@ class Recognition:
             ],
             "markers_reasons": list(self.markers_reasons),
             "intensity": None if self.intensity is None else _intensity_json(self.intensity),
+            "fusion": None
+            if self.fusion is None
+            else {
+                "kind": self.fusion.kind,
+                "why": self.fusion.why,
+                "coefficients": {k: round(v, 6) for k, v in self.fusion.coefficients.items()},
+            },
             "similar": [sign.to_json() for sign in self.similar],
             "model": dict(self.model),
             "timing_ms": {k: round(v, 2) for k, v in self.timing_ms.items()},

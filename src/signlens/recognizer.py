@@ -39,7 +39,9 @@ from signlens.emotion import (
 from signlens.emotion.head import load_head
 from signlens.emotion.signer import resting_frames
 from signlens.errors import InputRejected, PartMissing, UsageError
+from signlens.fusion.ensemble import log_softmax
 from signlens.fusion.evidence import FusionSettings, combine
+from signlens.fusion.stack import STACK_FILE, ModelStack, Parts
 from signlens.models.sign_model import STARTER, SignModel, SignScores
 from signlens.pose import PoseClip, check_provenance, read_pose
 from signlens.recognition import (
@@ -49,6 +51,7 @@ from signlens.recognition import (
     EmotionReading,
     Evidence,
     Explaining,
+    FusionInfo,
     Orientation,
     PoseInfo,
     Prediction,
@@ -92,7 +95,7 @@ def recognize(
     Args:
         source: A video, a `.pose` file, or a camera such as ``camera:0``.
         limits: Caps on what is decoded; `VideoLimits()` when None.
-        fusion: How much expression and similar signs count; not at all when None.
+        fusion: How much expression and similar signs count; when None, as the model's own validation chose.
         model: A sign model's folder; the shipped one when None.
         top_k: How many predictions to give.
         progress: Called with the number of frames done.
@@ -116,7 +119,8 @@ class Recognizer:
         model: A sign model's folder; the shipped one when None.
         limits: Caps on what is decoded; `VideoLimits()` when None. Limits that are given also hold for
             the length of `.pose` files.
-        fusion: How much expression and similar signs count; not at all when None.
+        fusion: How much expression and similar signs count. When None, as the model's own validation chose:
+            by its stack (``stack.json``), or not at all.
         top_k: How many predictions to give, at least 1.
         similar: How many similar signs to give, at least 0.
         correct_orientation: Whether a signer who is turned or tilted is turned to the camera first.
@@ -178,6 +182,8 @@ class Recognizer:
             self.identity["gallery"] = hashlib.sha256(path.read_bytes()).hexdigest()
         elif self.fusion.retrieval_strength:
             self._require_gallery()
+        self.stack = self._stack_of_model() if fusion is None else None
+        self.fused_by = self._fusion_info(fusion)
         self._extractor: HolisticExtractor | None = None
         self._stack = ExitStack()
 
@@ -437,18 +443,16 @@ class Recognizer:
         with _timed(timing, "recognize"):
             straight, orientation = self._straight(clip)
             scores = self._score(straight, name)
-        skeleton = scores.log_probabilities
         similar: list[SimilarSign] = []
-        neighbours = np.zeros_like(skeleton)
+        similarities = None
         with _timed(timing, "retrieve"):
             if self.gallery is not None:
                 similarities = self.gallery.similarities(
                     scores.embedding, self.gallery.rows_of(source_hashes(clip))
                 )
                 similar = self.gallery.best(similarities, self.similar, one_per_gloss=True)
-                neighbours = self._retrieval_terms(self.gallery, similarities)
-        terms, explaining = self._emotion_terms(emotion, markers, skeleton)
-        scores = dataclasses.replace(scores, log_probabilities=combine(skeleton, terms, neighbours))
+            fused, terms, explaining = self._fuse(scores.log_probabilities, emotion, markers, similarities)
+        scores = dataclasses.replace(scores, log_probabilities=fused)
         reasons = self._reasons(clip, emotion)
         timing["total"] = 1000 * (time.perf_counter() - started)
         return Recognition(
@@ -466,7 +470,7 @@ class Recognizer:
             pose=PoseInfo(clip.provenance.extractor, clip.provenance.version, clip.frames, clip.coverage()),
             orientation=orientation,
             answer=self._decide(scores),
-            predictions=self._predictions(scores.log_probabilities, skeleton, terms, neighbours),
+            predictions=self._predictions(fused, *terms),
             emotion=emotion,
             markers=markers.markers if markers.readable else None,
             markers_reasons=markers.reasons,
@@ -476,7 +480,72 @@ class Recognizer:
             model=dict(self.identity),
             timing_ms=timing,
             boost=self.boost,
+            fusion=self.fused_by,
         )
+
+    def _stack_of_model(self) -> ModelStack | None:
+        """The model's stack, where validation chose to use it.
+
+        Raises:
+            PartMissing: It is damaged or another model's, or what it reads is missing.
+        """
+        path = self.model.folder / STACK_FILE
+        if not path.is_file():
+            return None
+        found = ModelStack.load(path, self.model.classes)
+        if found.used and found.stack.retrieval:
+            self._require_gallery()
+        if found.used and found.stack.emotion:
+            self._gloss_map = load_gloss_map()
+            if self._gloss_map.sha256 != found.gloss_map_sha256:
+                raise PartMissing(
+                    path,
+                    "it was learned for another gloss map than the shipped one",
+                    "export the model again",
+                )
+        return found
+
+    def _fusion_info(self, given: FusionSettings | None) -> FusionInfo:
+        if given is not None:
+            asked = given.emotion_strength or given.retrieval_strength
+            return FusionInfo("strengths" if asked else "skeleton", "By the strengths that were asked for.")
+        if self.stack is None:
+            return FusionInfo("skeleton", "The model has no stack.")
+        if not self.stack.used:
+            return FusionInfo("skeleton", self.stack.why)
+        made = self.stack.stack
+        parts = {"skeleton": made.skeleton, "emotion": made.emotion, "retrieval": made.retrieval}
+        return FusionInfo("stack", self.stack.why, parts)
+
+    def _fuse(
+        self,
+        skeleton: Array,
+        emotion: EmotionReading | None,
+        markers: MarkerReading,
+        similarities: Array | None,
+    ) -> tuple[Array, tuple[Array, Array, Array], Explaining | None]:
+        """Log-probabilities (C,); the terms of skeleton, emotion and retrieval that sum to them; explanation.
+
+        The terms sum to the log-probabilities up to one number for all classes.
+        """
+        if self.stack is None or not self.stack.used:
+            fusion = self.fusion
+            boost, explaining = self._emotion_terms(
+                emotion, markers, skeleton, fusion.emotion_strength, fusion.emotion_top_k
+            )
+            neighbours = np.zeros_like(skeleton)
+            if self.gallery is not None and similarities is not None:
+                neighbours = self._retrieval_terms(self.gallery, similarities)
+            return combine(skeleton, boost, neighbours), (skeleton, boost, neighbours), explaining
+        vote, classes = self.stack.vote, self.model.classes
+        shares = None
+        expression, explaining = self._emotion_terms(emotion, markers, skeleton, 1.0, vote.emotion_top_k)
+        if self.gallery is not None and similarities is not None:
+            owners = class_labels(self.gallery.glosses, classes)
+            shares = class_shares(similarities, owners, len(classes), vote.neighbours, vote.temperature)[None]
+        terms = self.stack.stack.terms(Parts(skeleton[None], expression[None], shares))
+        parts = terms["skeleton"][0], terms["emotion"][0], terms["retrieval"][0]
+        return log_softmax(parts[0] + parts[1] + parts[2]), parts, explaining
 
     def _boost_info(self, gloss_map: GlossMap | None) -> BoostInfo | None:
         if gloss_map is None:
@@ -490,20 +559,24 @@ class Recognizer:
         )
 
     def _emotion_terms(
-        self, emotion: EmotionReading | None, markers: MarkerReading, skeleton: Array
+        self,
+        emotion: EmotionReading | None,
+        markers: MarkerReading,
+        skeleton: Array,
+        strength: float,
+        top_k: int,
     ) -> tuple[Array, Explaining | None]:
         if self._gloss_map is None:
             return np.zeros_like(skeleton), None
-        fusion = self.fusion
         found = face_terms(
             self.model.classes,
             emotion,
             markers.markers,
             self._gloss_map,
-            fusion.emotion_strength,
-            fusion.emotion_top_k,
+            strength,
+            top_k,
             skeleton,
-            explain=fusion.explain_markers,
+            explain=self.fusion.explain_markers,
         )
         return found.terms, found.explaining
 
@@ -536,7 +609,8 @@ class Recognizer:
         )
 
     def _decide(self, scores: SignScores) -> Answer:
-        kind, gloss = self.model.decide(scores)
+        below = self.stack.unknown_below if self.stack is not None and self.stack.used else None
+        kind, gloss = self.model.decide(scores, below)
         probability = np.exp(scores.log_probabilities)
         if kind == "sign" and gloss is not None:
             value = probability[self.model.classes.index(gloss)]

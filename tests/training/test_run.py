@@ -14,10 +14,14 @@ from made_dataset import GLOSSES, write_made_dataset  # noqa: E402
 from signlens.cli import app  # noqa: E402
 from signlens.errors import InputRejected, PartMissing, UsageError  # noqa: E402
 from signlens.evaluation.scores import read_scores  # noqa: E402
+from signlens.files import file_sha256  # noqa: E402
+from signlens.fusion.stack import ModelStack  # noqa: E402
 from signlens.models.sign_model import SignModel  # noqa: E402
 from signlens.training import command, run  # noqa: E402
 from signlens.training.distributed import ALONE  # noqa: E402
 from signlens.training.experiment import load_experiment  # noqa: E402
+from signlens.training.fusion_clips import clips_of_run, gallery_of  # noqa: E402
+from signlens.training.fusion_experiment import IN_SAMPLE, OUT_OF_FOLD  # noqa: E402
 from signlens.training.loop import infer  # noqa: E402
 
 TOML = """
@@ -151,6 +155,51 @@ def test_the_exported_folder_gives_the_runs_scores(trained: Path, tmp_path: Path
     for name, values in logits.items():
         np.testing.assert_allclose(values, expected[name], atol=1e-4)
     assert 0 <= model.unknown_below <= 1
+    card = json.loads((folder / "model.json").read_text())
+    stack = ModelStack.load(folder / "stack.json", GLOSSES)
+    assert card["sha256"]["stack.json"] == file_sha256(folder / "stack.json")
+    assert card["fusion"]["used"] == stack.used
+    assert card["fusion"]["why"] == stack.why
+    assert stack.clips == len(source.splits()["official"].validation)
+
+
+def test_fusion_reads_a_runs_clips_out_of_fold_and_in_sample(trained: Path) -> None:
+    experiment, data = command.open_run(trained)
+    source = run.open_source(data, experiment)
+    split = source.splits()["official"]
+    clips = clips_of_run(trained, experiment, source, (), in_sample=True)
+    (part,) = clips.parts
+    held, taught, own = part.scored["test"], part.fit[OUT_OF_FOLD][0], part.fit[IN_SAMPLE][0]
+    assert [source.names.index(n) for n in taught.names.tolist()] == split.validation.tolist()
+    assert [source.names.index(n) for n in own.names.tolist()] == split.train.tolist()
+    network = run.load_network(trained, experiment, ("joint", "official"), 3)
+    logits, embedding = infer(network, source, experiment.networks["joint"], split.train, ALONE)
+    np.testing.assert_allclose(own.logits["joint"], logits, atol=1e-5)
+    gallery = gallery_of(source, split.train)
+    assert set(gallery.tolist()) <= set(split.train.tolist()), "no scored clip is in the gallery"
+    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+    expected = unit @ unit[np.searchsorted(split.train, gallery)].T
+    itself = split.train[:, None] == gallery[None, :]
+    assert itself.any()
+    assert np.isnan(own.cosines["joint"][itself]).all()
+    np.testing.assert_allclose(own.cosines["joint"][~itself], expected[~itself], atol=1e-5)
+    assert np.isfinite(held.cosines["joint"]).all()
+    assert np.array_equal(held.owners, source.labels[gallery])
+
+
+def test_a_fusion_experiment_learns_on_a_runs_validation_and_scores_its_test(
+    trained: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "fusion.toml"
+    file.write_text(
+        'name = "f"\nstack = true\n[heads.mean]\narchitecture = "with_retrieval"\n'
+        'retrieval = "mean"\nsteps = 5\n'
+    )
+    result = runner.invoke(app, ["train", str(file), "--data", str(trained), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    scores = read_scores(tmp_path / "out" / "scores-test.npz")
+    assert sorted(scores.clips) == sorted(read_scores(trained / "scores-test.npz").clips)
+    assert {"ensemble", "stack", "chosen", "mean_out_of_fold"} <= set(scores.streams)
 
 
 def test_a_run_in_sam_slrs_pixels_trains_and_exports(tmp_path: Path) -> None:

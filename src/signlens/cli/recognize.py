@@ -57,8 +57,13 @@ def recognize(
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
     emotion_strength: Annotated[
-        float, typer.Option("--emotion-strength", help="How much the expression counts for glosses (0: not).")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            "--emotion-strength",
+            help="How much the expression counts for glosses (0: not); by default as the model's validation "
+            "chose.",
+        ),
+    ] = None,
     gloss_map: Annotated[
         str | None,
         typer.Option(
@@ -74,8 +79,13 @@ def recognize(
         ),
     ] = False,
     retrieval_strength: Annotated[
-        float, typer.Option("--retrieval-strength", help="How much similar signs count for glosses (0: not).")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            "--retrieval-strength",
+            help="How much similar signs count for glosses (0: not); by default as the model's validation "
+            "chose.",
+        ),
+    ] = None,
     emotion_provider: Annotated[
         str,
         typer.Option(
@@ -120,11 +130,13 @@ def recognize(
             raise UsageError(
                 "--gloss-map", "is for --emotion-strength, which is 0", "give a strength above 0"
             )
-        fusion = FusionSettings(
-            emotion_strength=emotion_strength,
-            retrieval_strength=retrieval_strength,
-            explain_markers=not despite_markers,
-        )
+        fusion = None  # as the model's own validation chose
+        if emotion_strength is not None or retrieval_strength is not None or despite_markers:
+            fusion = FusionSettings(
+                emotion_strength=emotion_strength or 0.0,
+                retrieval_strength=retrieval_strength or 0.0,
+                explain_markers=not despite_markers,
+            )
         with Recognizer(
             model,
             limits=limits,

@@ -21,7 +21,7 @@ def reproduce(
         str,
         typer.Argument(
             metavar="NAME",
-            help="table1 ... table6, table12, table13, fig4, fig10, fig11, fig13; sam-slr-ablations; "
+            help="table1 ... table14, fig4 ... fig7, fig10, fig11, fig13; final-fusion; sam-slr-ablations; "
             "emosign-table2, -table3, -table4.",
         ),
     ],
@@ -53,7 +53,8 @@ def reproduce(
         str | None, typer.Option("--rule", help="Which EmoSign clips are single expressions.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option("--run", help="Folder of a run, for sam-slr-ablations, fig13.")
+        Path | None,
+        typer.Option("--run", help="Folder of a run: sam-slr-ablations, fig13, and what fusion makes."),
     ] = None,
     model: Annotated[
         Path | None, typer.Option("--model", help="Folder of a sign model; the shipped one by default.")
@@ -73,6 +74,10 @@ def reproduce(
         typer.Option(
             "--fit-on", help="Scores of validation clips to learn the boost's strength on; else cross-fitted."
         ),
+    ] = None,
+    gloss: Annotated[
+        str | None,
+        typer.Option("--gloss", help="Of table10 or table11; the paper's by default."),
     ] = None,
     exclude_signer: Annotated[
         list[str] | None,
@@ -96,17 +101,19 @@ def reproduce(
     """Print one table of the papers from your data: theirs beside ours."""
     with errors_to_exit_codes():
         from signlens.emosign import reproduce as emosign
-        from signlens.evaluation import emotion_tables
+        from signlens.evaluation import emotion_by_gloss, emotion_tables
         from signlens.evaluation import orientation_tables as orientation
         from signlens.evaluation import reproduce as slr_sentiment
         from signlens.evaluation.reproduce import Request
         from signlens.evaluation.systems import Settings
         from signlens.report import embedding_map
-        from signlens.training import ablations
+        from signlens.training import ablations, fusion_tables
 
         recipes = (
             slr_sentiment.RECIPES
             | emotion_tables.RECIPES
+            | emotion_by_gloss.RECIPES
+            | fusion_tables.RECIPES
             | orientation.RECIPES
             | ablations.RECIPES
             | emosign.RECIPES
@@ -134,6 +141,7 @@ def reproduce(
             exclude_signers=tuple(dict.fromkeys(exclude_signer or ())),
             slope=slope,
             tau=tau,
+            gloss=gloss,
             out=out,
         )
         made = recipes[name](request)
@@ -158,7 +166,7 @@ def _print(made: Reproduction) -> None:
     console.print()
     rows = []
     for row in made.rows:
-        digits = {"sum over classes": 4, "clips": 0, "alpha": 3, "share": 4}.get(row.unit, 2)
+        digits = {"sum over classes": 4, "clips": 0, "alpha": 3, "share": 4, "nats": 4}.get(row.unit, 2)
         cells = (
             with_interval(row.ours, digits=digits)
             if isinstance(row.ours, Interval)

@@ -18,7 +18,11 @@ def train(
     experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment's file.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; gone on with if it is there.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the clips; the experiment's by default.")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Folder of the clips; the experiment's by default. To fuse: a run or a scores file.",
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -33,7 +37,11 @@ def train(
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         from signlens.training import command
+        from signlens.training.fusion_experiment import is_fusion_experiment
 
+        if is_fusion_experiment(experiment):
+            _train_fusion(experiment, data, out)
+            return
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -56,6 +64,25 @@ def train(
             leads = command.train(experiment, data, out, workers, show)
         if leads:
             typer.echo(f"{out}: trained; signlens evaluate {out} prints its tables")
+
+
+def _train_fusion(experiment: Path, data: Path | None, out: Path) -> None:
+    """Train what joins the scores of networks, rather than the networks."""
+    from signlens.cli.shared import say
+    from signlens.errors import UsageError, require_extra
+
+    try:
+        from signlens.training.fusion import train_fusion
+    except ImportError as error:
+        raise require_extra("train", error.name or "torch") from None
+    if data is None:
+        raise UsageError(
+            experiment, "does not say whose scores to fuse", "name a run or a scores file: --data"
+        )
+    train_fusion(experiment, data, out, say)
+    typer.echo(
+        f"{out}: trained; signlens reproduce table14 (or table7, final-fusion) --run {out} prints tables"
+    )
 
 
 @app.command()

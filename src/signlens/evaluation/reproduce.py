@@ -56,6 +56,7 @@ class Request:
         slope: Of the augmentation as printed.
         tau: The weight above which an emotion is taken for shown; the table's own when None.
         out: File for a figure.
+        gloss: Of which a table speaks, in place of the paper's.
     """
 
     dataset: Path | None = None
@@ -75,6 +76,7 @@ class Request:
     exclude_signers: tuple[str, ...] = ()
     slope: float = 1.0
     tau: float | None = None
+    gloss: str | None = None
     out: Path | None = None
 
 

@@ -218,8 +218,12 @@ class SignModel:
         """
         return fuse_embeddings(embeddings, self.weights)
 
-    def decide(self, scores: SignScores) -> tuple[AnswerKind, str | None]:
+    def decide(self, scores: SignScores, unknown_below: float | None = None) -> tuple[AnswerKind, str | None]:
         """Whether the clip shows a sign of the vocabulary, another sign, or none.
+
+        Args:
+            scores: Of the clip.
+            unknown_below: In place of the model's threshold, for scores that were fused with others.
 
         Returns:
             The kind of answer, and the gloss when it is a sign.
@@ -228,7 +232,8 @@ class SignModel:
         best = int(probabilities.argmax())
         if scores.only_rest or best == self.idle:
             return "no_sign", None
-        if best >= len(self.glosses) or probabilities[best] < self.unknown_below:
+        below = self.unknown_below if unknown_below is None else unknown_below
+        if best >= len(self.glosses) or probabilities[best] < below:
             return "unknown_sign", None
         return "sign", self.classes[best]
 

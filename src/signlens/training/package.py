@@ -41,8 +41,9 @@ def package(
 ) -> dict[str, Any]:
     """Write the model folder: ONNX files, card, gallery of training clips.
 
-    The ensemble's weights, the temperature and the threshold for unknown signs come from the validation
-    clips; without any, every network counts the same and every answer is given.
+    The ensemble's weights, the temperature, the threshold for unknown signs and the stack that joins similar
+    signs (``stack.json``; used only where it is never worse) come from the validation clips; without any,
+    every network counts the same, every answer is given and there is no stack.
 
     Args:
         data: The dataset folder.
@@ -59,13 +60,15 @@ def package(
         UsageError: The run has several splits, or networks that a model folder cannot hold.
         PartMissing: A network has not been trained.
     """
+    from signlens.training.model_stack import add_to_model, stack_of_validation
+
     source = runs.open_source(data, experiment)
     split = _only_split(source, experiment, run)
     weights, temperature, unknown_below = _calibrate(source, experiment, run, split)
     destination.mkdir(parents=True, exist_ok=True)
     some = split.train[:: max(1, len(split.train) // 16)]
     entries, hashes, embeddings = [], {}, {}
-    chosen = _gallery_rows(source, split.train)
+    chosen = gallery_rows(source, split.train)
     for name, settings in experiment.networks.items():
         network = runs.load_network(run, experiment, (name, split.name), len(source.classes))
         file = f"{name}.onnx"
@@ -100,6 +103,8 @@ def package(
         model=f"{experiment.name} {version}",
         space=embedding_space(card),
     ).save(destination / GALLERY_FILE)
+    stack = stack_of_validation(run, experiment, source, split, weights, temperature, KNOWN_ACCEPTED)
+    add_to_model(destination, card, stack)
     _write(document, card)
     return card
 
@@ -156,7 +161,7 @@ def _entry(
     }
 
 
-def _gallery_rows(source: ClipSource, train: Rows) -> NDArray[np.int64]:
+def gallery_rows(source: ClipSource, train: Rows) -> NDArray[np.int64]:
     """A few evenly spaced training clips of each gloss."""
     labels = source.labels[train]
     chosen = []

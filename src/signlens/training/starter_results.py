@@ -467,6 +467,7 @@ def package(
     """
     from signlens.models.sign_model import SignModel
     from signlens.retrieval.gallery import GALLERY_FILE, Gallery, GalleryClip, embedding_space, unit_vectors
+    from signlens.training.model_stack import add_to_model, stack_of_folds
 
     made, facts = tables(data, experiment, out)
     corpus, _, _ = prepared_clips(data, 24)
@@ -520,6 +521,16 @@ def package(
         model=f"{experiment.name} {version}",
         space=embedding_space(card),
     ).save(destination / GALLERY_FILE)
+    stack = stack_of_folds(
+        out,
+        experiment,
+        source,
+        tuple(f"wlasl-fold-{k}" for k in range(FOLDS)),
+        weights,
+        card["temperature"],
+        KNOWN_ACCEPTED,
+    )
+    add_to_model(destination, card, stack)
     _write(document, json.dumps(card, indent=1) + "\n")
     return card
 
