@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from signlens.emotion import landmarks
@@ -243,3 +246,21 @@ def test_noise_alone_is_no_marker(head):
 def test_one_frame_says_nothing(head):
     reading = read(head, seconds=0.04)
     assert not reading.readable
+
+
+@given(seed=st.integers(0, 2**31), missing=st.floats(0, 0.9), frames=st.integers(1, 60))
+@settings(max_examples=25, deadline=None)
+def test_whatever_the_face_does_markers_are_in_order_and_inside_the_clip(head, seed, missing, frames):
+    rng = np.random.default_rng(seed)
+    clip = film(head, seconds=frames / 25, yaw=lambda t: np.cumsum(rng.normal(0, 8, t.size)), noise=0.02)
+    clip.face_mesh[rng.random(frames) < missing] = np.nan
+    clip.face_mesh[rng.random(frames) < 0.05] = 7.0  # all points in one place
+    times = 3 + np.cumsum(rng.uniform(0.005, 0.1, frames))  # uneven, and not from 0
+    clip = replace(clip, times=times)
+    reading = read_markers(clip, head.reference)
+    assert reading.readable or reading.reasons
+    assert [m.onset_s for m in reading.markers] == sorted(m.onset_s for m in reading.markers)
+    for m in reading.markers:
+        assert times[0] <= m.onset_s < m.offset_s <= times[-1] + 1e-6
+        assert 0 <= m.confidence <= 1
+        assert 0 < m.strength <= 1

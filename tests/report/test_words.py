@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_clips import answered, degraded, expression, rejected
 
-from signlens.recognition import Answer, EmotionMoment, EmotionReading, Evidence
+from signlens.recognition import (
+    Answer,
+    EmotionMoment,
+    EmotionReading,
+    Evidence,
+    ExplainedAway,
+    Explaining,
+    HeldBack,
+    Intensity,
+    Recognition,
+)
 from signlens.report import words
 
 
@@ -100,3 +110,36 @@ def test_runs_of_the_strongest_expression() -> None:
 )
 def test_file_name(path: str, name: str) -> None:
     assert words.file_name(path) == name
+
+
+def test_what_markers_did_is_said_in_words() -> None:
+    base = Recognition("x.mp4", "ok")
+    assert "boost is off" in words.boost_sentences(base)[0]
+
+    def said(**parts: object) -> str:
+        explaining = Explaining(**{"markers_heeded": True, "probabilities": {}, **parts})  # type: ignore[arg-type]
+        return " ".join(words.boost_sentences(replace(base, explaining=explaining)))
+
+    assert "not heeded" in said(markers_heeded=False)
+    assert "No marker explained" in said()
+    cut = ExplainedAway("surprise", 0.4, 0.1, ("brow_raise", "mouth_opening"))
+    slight = ExplainedAway("fear", 0.002, 0.001, ("brow_raise",))
+    text = said(explained_away=(cut, slight))
+    assert "brow raise and mouth opening may explain surprise" in text
+    assert "fear" not in text
+    held = HeldBack("shock", "surprise", ("brow_raise",), 0.1, 0.5)
+    hardly = HeldBack("amazing", "surprise", ("brow_raise",), 0.1, 0.1001)
+    text = said(explained_away=(cut,), held_back=(held, hardly))
+    assert "shock was held back" in text
+    assert words.factor(0.5) in text
+    assert "amazing" not in text
+    assert "contempt never does" in said(negation=0.7)
+
+
+def test_how_the_hands_sign_is_said_in_words() -> None:
+    assert "no movement" in words.intensity_sentence(None)
+    text = words.intensity_sentence(Intensity("left", 2.0, 1.5, 2, 0.5, 0.8, 1.25))
+    assert "2.0 shoulder widths a second (0.8" in text
+    assert "done twice" in text
+    assert words.times_done(1) == "once"
+    assert words.times_done(7) == "7 times"

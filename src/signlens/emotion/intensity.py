@@ -23,7 +23,7 @@ from signlens.skeleton.normalise import fill_gaps
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-TYPICAL: dict[str, float] = {"speed": 2.6, "size": 0.95}
+TYPICAL: dict[str, float] = {"speed": 2.65, "size": 0.96}
 """Medians over recordings of citation forms by many signers, in shoulder widths a second and shoulder widths:
 ``python -m signlens.signer.markers_seen --recordings FOLDER`` prints them for the WLASL videos."""
 
