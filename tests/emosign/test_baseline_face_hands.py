@@ -14,7 +14,7 @@ from signlens.emosign.predictions import Prediction
 from signlens.emosign.scoring import score
 from signlens.emosign.tasks import REFUSED
 from signlens.emotion.provider import LandmarkProvider
-from signlens.errors import InputRejected, UsageError
+from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.pose.file import write_pose
 from signlens.recognition import EMOTIONS as EXPRESSIONS
 
@@ -174,6 +174,9 @@ def test_a_provider_that_looks_at_pixels_needs_them(poses):
         face.read_face(poses[0], Pixels())
     with pytest.raises(UsageError, match="landmarks"):
         face.provider_named("crystal ball")
+    with pytest.raises(PartMissing, match=r"none\.pth"):
+        face.provider_named("dan:none.pth")
+    assert face.provider_named("landmarks").name == "landmarks"
 
 
 # ---- together ------------------------------------------------------------------------------------

@@ -42,7 +42,9 @@ def run(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Answer 'refused' where an input is missing.")
     ] = False,
-    provider: Annotated[str, typer.Option("--provider", help="Emotion provider of the face.")] = "landmarks",
+    provider: Annotated[
+        str, typer.Option("--provider", help="Emotion provider of the face; NAME or NAME:WEIGHTS.")
+    ] = "landmarks",
     classifier: Annotated[
         str | None, typer.Option("--classifier", help="Text classifier: folder or OWNER/NAME@COMMIT.")
     ] = None,

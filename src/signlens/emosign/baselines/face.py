@@ -7,7 +7,7 @@ two are never answered. What a face does in signing is grammar too: see `signlen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from signlens.emosign.predictions import Prediction
 from signlens.emosign.tasks import EMOTION_CLASSES
 from signlens.emotion.landmarks import MEASURES, measures, remove_head_pose
 from signlens.emotion.provider import EmotionProvider, LandmarkProvider
+from signlens.emotion.providers import PROVIDERS, open_provider
 from signlens.emotion.reading import read_emotion
 from signlens.errors import InputRejected, UsageError
 from signlens.pose.clip import PoseClip
@@ -41,8 +42,6 @@ MAPPING: Mapping[str, str] = {
 NEGATIVE = ("sad", "fear", "disgust", "anger", "contempt")
 SAMPLES = 32
 """Frames of a clip that are read."""
-
-PROVIDERS: Mapping[str, Callable[[], EmotionProvider]] = {"landmarks": LandmarkProvider}
 
 FEATURES: tuple[str, ...] = (
     *(f"mean_{name}" for name in EXPRESSIONS),
@@ -70,15 +69,16 @@ class FaceReading:
 
 
 def provider_named(name: str) -> EmotionProvider:
-    """A provider by its name.
+    """A provider by its name, which may be followed by its weights, as in ``dan:weights.safetensors``.
 
     Raises:
         UsageError: There is none of this name.
-        PartMissing: Its weights are missing.
+        PartMissing: Its weights or its package are missing.
     """
-    if name not in PROVIDERS:
-        raise UsageError("--provider", f"there is no {name!r}", f"choose one of {', '.join(PROVIDERS)}")
-    return PROVIDERS[name]()
+    kind, _, model = name.partition(":")
+    if kind not in PROVIDERS:
+        raise UsageError("--provider", f"there is no {kind!r}", f"choose one of {', '.join(PROVIDERS)}")
+    return open_provider(kind, model or None)
 
 
 def read_face(clip: PoseClip, provider: EmotionProvider, video: Path | None = None) -> FaceReading | None:
