@@ -14,15 +14,18 @@
   const view = { clip: 0, frame: 0, pinned: false };
   let timer = 0;
 
+  const outline = (c, xy) => {
+    for (let i = 0; i < xy.length; i += 2) c[i ? "lineTo" : "moveTo"](xy[i], xy[i + 1]);
+    c.closePath();
+  };
   const shapes = [
     (c) => c.arc(0, 0, 5, 0, 7),
     (c) => c.rect(-4.5, -4.5, 9, 9),
-    (c) => { c.moveTo(0, -6); c.lineTo(6, 5); c.lineTo(-6, 5); c.closePath(); },
-    (c) => { c.moveTo(0, -6); c.lineTo(6, 0); c.lineTo(0, 6); c.lineTo(-6, 0); c.closePath(); },
-    (c) => { c.moveTo(0, 6); c.lineTo(6, -5); c.lineTo(-6, -5); c.closePath(); },
-    (c) => { c.rect(-2, -6, 4, 12); c.rect(-6, -2, 12, 4); },
-    (c) => { c.moveTo(-6, -3); c.lineTo(-3, -6); c.lineTo(6, 3); c.lineTo(3, 6); c.closePath();
-             c.moveTo(6, -3); c.lineTo(3, -6); c.lineTo(-6, 3); c.lineTo(-3, 6); c.closePath(); },
+    (c) => outline(c, [0, -6, 6, 5, -6, 5]),
+    (c) => outline(c, [0, -6, 6, 0, 0, 6, -6, 0]),
+    (c) => outline(c, [0, 6, 6, -5, -6, -5]),
+    (c) => outline(c, [-2, -6, 2, -6, 2, -2, 6, -2, 6, 2, 2, 2, 2, 6, -2, 6, -2, 2, -6, 2, -6, -2, -2, -2]),
+    (c) => outline(c, [-6, -3, -3, -6, 0, -3, 3, -6, 6, -3, 3, 0, 6, 3, 3, 6, 0, 3, -3, 6, -6, 3, -3, 0]),
   ];
 
   // Every map is painted once; what is chosen is drawn over the picture.
@@ -76,6 +79,13 @@
       return x === data.missing ? null : [skeleton.width / 2 + scale * x, skeleton.height * 0.3 + scale * y];
     };
     c.lineCap = "round";
+    const nose = at(0);
+    if (nose) {
+      c.fillStyle = colours.body;
+      c.beginPath();
+      c.arc(nose[0], nose[1], 5, 0, 7);
+      c.fill();
+    }
     for (const [a, b, part] of data.limbs) {
       const from = at(a), to = at(b);
       if (!from || !to) continue;
