@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -30,24 +31,21 @@ from signlens.fusion.ensemble import weighted_mean
 from signlens.models.sign_model import STARTER
 from signlens.training import command, run
 from signlens.training.export import export_onnx
-from signlens.training.precision import PRECISIONS, calibration_rows, quantise, store_in_half_precision
+from signlens.training.precision import FLOAT32, PRECISIONS, calibration_rows, reduce_precision
 from signlens.training.sources import TEST
 from signlens.training.starter import SHARED_WORDS, StarterSource
-
-VARIANTS = (*PRECISIONS, "int8, convolutions alone")
 
 Floats = NDArray[np.float64]
 
 
 def make_variants(network: Any, calibration: NDArray[np.float32], folder: Path) -> dict[str, Path]:
-    """Variant -> its ONNX file."""
-    made = {}
-    for variant in VARIANTS:
-        made[variant] = folder / f"{variant.replace(', ', '-').replace(' ', '-')}.onnx"
-        export_onnx(network, calibration[:16], made[variant])
-    store_in_half_precision(made["float16"])
-    quantise(made["int8"], calibration)
-    quantise(made[VARIANTS[-1]], calibration, ("Conv",))
+    """Precision -> the network's ONNX file."""
+    made = {precision: folder / f"{precision}.onnx" for precision in PRECISIONS}
+    export_onnx(network, calibration[:16], made[FLOAT32])
+    for precision, path in made.items():
+        if precision != FLOAT32:
+            shutil.copyfile(made[FLOAT32], path)
+            reduce_precision(path, precision, calibration)
     return made
 
 
@@ -157,7 +155,7 @@ def measure(folder: Path, only: list[str] | None) -> dict[str, Any]:
         logits = {v: {n: np.concatenate(p) for n, p in ns.items()} for v, ns in task["logits"].items()}
         result["tasks"][name] = {
             "clips": len(labels),
-            **{v: compare(logits["float32"], logits[v], labels, weights) for v in VARIANTS[1:]},
+            **{v: compare(logits["float32"], logits[v], labels, weights) for v in PRECISIONS[1:]},
         }
     return result
 
@@ -165,10 +163,10 @@ def measure(folder: Path, only: list[str] | None) -> dict[str, Any]:
 def print_tables(found: dict[str, Any]) -> None:
     for name, task in found["tasks"].items():
         print(f"{name}, {task['clips']} clips")
-        for variant in VARIANTS[1:]:
+        for variant in PRECISIONS[1:]:
             for system, row in task[variant].items():
                 print(
-                    f"  {variant:<25} {system:<14} {row['float32']:6.2f} -> {row['top1']:6.2f}  "
+                    f"  {variant:<9} {system:<14} {row['float32']:6.2f} -> {row['top1']:6.2f}  "
                     f"{row['change']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f})  "
                     f"won {row['won']}, lost {row['lost']}"
                 )

@@ -125,10 +125,10 @@ class ChannelNorm(nn.BatchNorm2d):
         return y.view_as(x)
 
 
-def move_running(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: float) -> None:
+def move_running(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: Tensor | int) -> None:
     """Move a norm's running statistics towards a batch's, of so many values a channel."""
     assert norm.running_mean is not None and norm.running_var is not None
-    unbiased = variance * (count / max(count - 1, 1))
+    unbiased = variance * (count / (count - 1))
     for running, batch in ((norm.running_mean, mean), (norm.running_var, unbiased)):
         running.lerp_(batch.to(running.dtype), norm.momentum or 0.1)
 
@@ -171,7 +171,7 @@ class NormalisedMixing(nn.BatchNorm2d):
                 features, adjacency, self.weight, self.bias, bias, self.eps, self.total
             )
             with torch.no_grad():
-                move_running(self, mean + bias, variance, float(count))
+                move_running(self, mean + bias, variance, count)
             return torch.as_tensor(mixed)
         scale = self.weight / torch.sqrt(self.running_var + self.eps)
         shift = self.bias - (self.running_mean - bias) * scale
