@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from signlens.models.slgcn import ChannelNorm, NormalisedMixing
+from signlens.models.channel_norm import ChannelNorm, NormalisedMixing
 
 
 @dataclass(frozen=True)

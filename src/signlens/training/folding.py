@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from signlens.models.slgcn import SLGCN, Block, ChannelNorm, DecoupledGraphConv, STCAttention, TemporalConv
+from signlens.models.channel_norm import ChannelNorm
+from signlens.models.slgcn import SLGCN, Block, DecoupledGraphConv, STCAttention, TemporalConv
 
 
 def scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
