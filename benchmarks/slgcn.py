@@ -38,6 +38,7 @@ from torch.overrides import TorchFunctionMode
 from signlens.errors import InputRejected, SignLensError
 from signlens.models.slgcn import SLGCN, paper
 from signlens.training.export import export_onnx
+from signlens.training.precision import INT8, reduce_precision
 
 CLASSES, NODES = 2000, 27
 TRAINING_BATCH, TRAINING_FRAMES, INFERENCE_FRAMES = 16, 100, 150
@@ -271,6 +272,9 @@ def time_inference(model: SLGCN, peer: nn.Module | None, repeats: int, threads: 
         path = Path(folder) / "slgcn.onnx"
         export_onnx(model, np.random.default_rng(0).normal(size=(2, 3, 40, NODES)).astype(np.float32), path)
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        calibration = np.random.default_rng(1).normal(size=(8, 3, 40, NODES)).astype(np.float32)
+        reduce_precision(path, INT8, calibration)
+        int8 = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     peak = gemm_peak()
     gflop = gflop_per_clip(INFERENCE_FRAMES)
     result: dict[str, Any] = {"gflop_per_clip": gflop, "gemm_gflop_per_s": peak}
@@ -288,10 +292,12 @@ def time_inference(model: SLGCN, peer: nn.Module | None, repeats: int, threads: 
                 row["logits_differ"] = float(np.abs(found - expected).max() / np.abs(expected).max())
                 steps["peer"] = lambda clips=clips: peer(clips[..., None])
             steps["ours"] = lambda clips=clips: session.run(None, {"clip": clips.numpy()})
+            steps["ours, int8"] = lambda clips=clips: int8.run(None, {"clip": clips.numpy()})
             spent = by_turns(steps, repeats * (4 if batch == 1 else 1))
         seconds = statistics.median(spent["ours"]) / batch
         row["ms_per_clip"] = {n: 1000 * statistics.median(s) / batch for n, s in spent.items()}
         row["share_of_gemm_peak"] = gflop / seconds / peak
+        row["int8_times_float32"] = ratio(spent["ours"], spent["ours, int8"])
         if peer is not None:
             row["times_the_peer"] = ratio(spent["peer"], spent["ours"])
         result[f"batch_{batch}"] = row
@@ -351,6 +357,11 @@ def print_tables(found: dict[str, Any], met: dict[str, bool]) -> None:
             each = ", ".join(f"{name} {value:.0f} ms a clip" for name, value in row["ms_per_clip"].items())
             print(
                 f"  batch {batch:<2} {each}; ours at {row['share_of_gemm_peak']:.0%} of that product's speed"
+            )
+            quick = row["int8_times_float32"]
+            print(
+                f"           int8 {quick['median']:.2f} times float32 "
+                f"({quick['least']:.2f} to {quick['most']:.2f})"
             )
             if "times_the_peer" in row:
                 print(f"           {times(row['times_the_peer'])}; logits differ {row['logits_differ']:.1e}")
