@@ -12,6 +12,7 @@ from made_clips import answered, degraded, expression, rejected
 
 from signlens.recognition import (
     Answer,
+    BoostInfo,
     EmotionMoment,
     EmotionReading,
     Evidence,
@@ -121,6 +122,13 @@ def test_what_markers_did_is_said_in_words() -> None:
         return " ".join(words.boost_sentences(replace(base, explaining=explaining)))
 
     assert "not heeded" in said(markers_heeded=False)
+    assert "by the map" not in said()
+    counted = BoostInfo("mine", "0123456789abcdef", 1.5, 10)
+    by = words.boost_sentences(
+        replace(base, boost=counted, explaining=Explaining(markers_heeded=True, probabilities={}))
+    )
+    assert "by the map mine (SHA-256 0123456789ab...) at a strength of 1.5, among the 10 best" in by[0]
+    assert len(by) == 2
     assert "No marker explained" in said()
     cut = ExplainedAway("surprise", 0.4, 0.1, ("brow_raise", "mouth_opening"))
     slight = ExplainedAway("fear", 0.002, 0.001, ("brow_raise",))

@@ -6,7 +6,14 @@ import math
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from signlens.recognition import EmotionReading, Evidence, Intensity, Recognition
+from signlens.recognition import (
+    BoostInfo,
+    EmotionReading,
+    Evidence,
+    Explaining,
+    Intensity,
+    Recognition,
+)
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -141,10 +148,22 @@ def _marker_list(names: tuple[str, ...]) -> str:
 
 
 def boost_sentences(recognition: Recognition) -> list[str]:
-    """What the markers did to the ranking, one sentence each."""
-    boost = recognition.explaining
-    if boost is None:
+    """By what the boost counted, and what the markers did to the ranking, one sentence each."""
+    if recognition.explaining is None:
         return ["The emotion boost is off: neither expression nor markers changed the ranking."]
+    return [*_by_which_map(recognition.boost), *_explained(recognition.explaining)]
+
+
+def _by_which_map(boost: BoostInfo | None) -> list[str]:
+    if boost is None:
+        return []
+    return [
+        f"The boost counted by the map {boost.gloss_map} (SHA-256 {boost.gloss_map_sha256[:12]}...) at a "
+        f"strength of {boost.strength:g}, among the {boost.top_k} best glosses."
+    ]
+
+
+def _explained(boost: Explaining) -> list[str]:
     if not boost.markers_heeded:
         return ["Markers were not heeded: the boost took every expression as affect."]
     said = [
