@@ -36,6 +36,7 @@ KEYS = {
     "markers",
     "markers_reasons",
     "intensity",
+    "fusion",
     "similar",
     "model",
     "timing_ms",
