@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from signlens.emotion import paper
 from signlens.emotion.paper import first_haar_face, majority_expression, paper_frames, winning_logit_average
 from signlens.errors import InputRejected, UsageError
+from signlens.recognition import EMOTIONS
 
 
 def frame(**logits: float) -> np.ndarray:
@@ -68,3 +70,22 @@ def test_the_haar_cascade_sees_no_face_in_nothing():
     assert first_haar_face(np.zeros((120, 160, 3), np.uint8)) is None
     assert first_haar_face(np.full((64, 64, 3), 128, np.uint8)) is None
     assert cv2.data.haarcascades
+
+
+def test_the_papers_way_takes_blue_for_red_and_keeps_frames_without_a_face_empty(monkeypatch):
+    class Listening:
+        expressions = EMOTIONS
+
+        def logits_of_crops(self, crops):
+            self.crops = crops
+            return np.zeros((len(crops), 8))
+
+    provider = Listening()
+    seen = iter(range(100))
+    monkeypatch.setattr(paper, "first_haar_face", lambda image: None if next(seen) == 3 else image)
+    frames = [np.dstack([np.full((4, 4), v, np.uint8), *np.zeros((2, 4, 4), np.uint8)]) for v in range(29)]
+    assert paper.paper_logits(frames, provider).shape == (15, 8)
+    assert provider.crops[3] is None
+    # The red of frames 0, 2, 4, ... stands where blue belongs.
+    assert [int(c[0, 0, 2]) for c in provider.crops if c is not None] == [0, 2, 4, *range(8, 29, 2)]
+    assert all(int(c[..., :2].max()) == 0 for c in provider.crops if c is not None)
