@@ -160,6 +160,21 @@ def test_what_is_used_is_never_worse_than_the_ensemble_on_validation(seed: int, 
     assert used.cross_fitted_right >= base.cross_fitted_right
     assert used.right >= base.cross_fitted_right
     assert used.negative_log_likelihood <= base.negative_log_likelihood
+    assert used is base or used.gain_low > 0
+
+
+def test_the_gain_and_its_interval_are_those_of_a_paired_t_test() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    parts, labels = made_up(300, neighbours=1.0)
+    folds = make_folds(300)
+    rows = np.arange(300)
+    losses = [-cross_fit_stack(parts, labels, folds, what=what)[rows, labels] for what in (ENSEMBLE, STACK)]
+    found = {c.name: c for c in choose_stack(parts, labels, folds).candidates}[STACK]
+    interval = stats.ttest_rel(*losses).confidence_interval(0.95)
+    assert found.gain == pytest.approx((losses[0] - losses[1]).mean())
+    assert (found.gain_low, found.gain_high) == pytest.approx(
+        (interval.low, interval.high), rel=0.02, abs=1e-4
+    )
 
 
 def test_what_does_not_fit_together_is_wrong_usage() -> None:

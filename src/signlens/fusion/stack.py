@@ -293,12 +293,18 @@ class StackCandidate:
         right: Clips recognised when it was learned on these very clips.
         cross_fitted_right: The same where each clip's coefficients did not see it.
         negative_log_likelihood: Cross-fitted, in nats.
+        gain: By how much it is lower than the ensemble's, in nats, paired clip by clip.
+        gain_low: Lower end of the 95 % interval of the gain (normal approximation).
+        gain_high: Its upper end.
     """
 
     name: str
     right: int
     cross_fitted_right: int
     negative_log_likelihood: float
+    gain: float = 0.0
+    gain_low: float = 0.0
+    gain_high: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -328,10 +334,11 @@ class ChosenStack:
 def choose_stack(parts: Parts, labels: Labels, folds: Folds) -> ChosenStack:
     """The stack where it is never worse than the ensemble alone on these clips, else the ensemble.
 
-    A stack may be used if, cross-fitted, it recognises no fewer clips than the ensemble and has a lower
-    negative log-likelihood, and learned on all of them recognises no fewer either. Of those that may, the
-    one with the lowest cross-fitted negative log-likelihood is used. The ensemble has its best temperature,
-    cross-fitted as the stack is.
+    A stack may be used if, cross-fitted, it recognises no fewer clips than the ensemble and has a negative
+    log-likelihood that is lower by more than chance (the 95 % interval of the paired difference lies above
+    0), and learned on all of them recognises no fewer either. Of those that may, the one with the lowest
+    cross-fitted negative log-likelihood is used. The ensemble has its best temperature, cross-fitted as the
+    stack is.
 
     Args:
         parts: N validation clips, which the networks did not see.
@@ -343,33 +350,42 @@ def choose_stack(parts: Parts, labels: Labels, folds: Folds) -> ChosenStack:
         PartMissing: SciPy is not installed.
     """
     alone = parts.emotion is None and parts.retrieval is None
-    learned, candidates = {}, []
+    learned: dict[str, Stack] = {}
+    candidates: list[StackCandidate] = []
+    of_base: Array | None = None
     for name in (ENSEMBLE, *(() if alone else (STACK,)), STACK_WITH_BIAS):
         learned[name] = learn_stack(parts, labels, what=name)
         answered = cross_fit_stack(parts, labels, folds, what=name)
-        loss = -np.take_along_axis(answered, labels[:, None], axis=1).mean()
+        losses = -np.take_along_axis(answered, labels[:, None], axis=1)[:, 0]
+        of_base = losses if of_base is None else of_base
+        gain = float((of_base - losses).mean())
+        spread = 1.96 * float((of_base - losses).std()) / math.sqrt(len(labels))
+        right = _right(learned[name].log_probabilities(parts), labels)
         candidates.append(
             StackCandidate(
                 name,
-                _right(learned[name].log_probabilities(parts), labels),
+                right,
                 _right(answered, labels),
-                float(loss),
+                float(losses.mean()),
+                gain,
+                gain - spread,
+                gain + spread,
             )
         )
     base, *others = candidates
     able = [
         candidate
         for candidate in others
-        if candidate.negative_log_likelihood < base.negative_log_likelihood
+        if candidate.gain_low > 0
         and min(candidate.right, candidate.cross_fitted_right) >= base.cross_fitted_right
     ]
     chosen = min(able, key=lambda candidate: candidate.negative_log_likelihood, default=base)
     best = chosen if chosen is not base else min(others, key=lambda other: other.negative_log_likelihood)
     why = (
         f"{'Not used' if chosen is base else 'Used'}: on {len(parts)} validation clips the "
-        f"{best.name.replace('_', ' ')} recognises {best.cross_fitted_right} (negative log-likelihood "
-        f"{best.negative_log_likelihood:.4f}), the ensemble alone {base.cross_fitted_right} "
-        f"({base.negative_log_likelihood:.4f})."
+        f"{best.name.replace('_', ' ')} recognises {best.cross_fitted_right}, the ensemble alone "
+        f"{base.cross_fitted_right}; the negative log-likelihood falls by {best.gain:.4f} "
+        f"(95 % {best.gain_low:.4f} to {best.gain_high:.4f})."
     )
     return ChosenStack(chosen.name, learned[chosen.name], tuple(candidates), len(parts), why)
 
