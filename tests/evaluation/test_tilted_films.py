@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import av
@@ -56,6 +57,10 @@ def test_poses_in_the_cache_are_not_extracted_again(tmp_path: Path) -> None:
     assert found.upright == found.tilted  # a figure that is tilted without any error is levelled exactly
     assert found.tilt_error == pytest.approx(0, abs=0.1)
     assert found.hands_lost == 0
+    assert found.original == ""
+    write_pose(pose_clip(as_seen(standing(6), 0, 0)), tmp_path / "00123.pose")
+    (again,) = compare([film], tmp_path, 20, control=tmp_path)
+    assert again.original == again.upright
     assert main(["--films", str(folder), "--cache", str(tmp_path), "--out", str(tmp_path / "o.json")]) == 0
     (folder / "clips.csv").write_text("video_id,gloss\n00124,dog\n")
     with pytest.raises(InputRejected, match="00124"):
@@ -72,6 +77,10 @@ def test_the_shares_by_hand() -> None:
     assert made.p_value == 1  # of three films that differ, two and one
     assert made.tilt_error == 1.5
     assert made.hands_lost == pytest.approx(10)
+    assert made.same_encoded_anew is None
+    asked = stability([dataclasses.replace(f, original="a") for f in films])
+    assert asked.same_encoded_anew is not None
+    assert asked.same_encoded_anew.value == 75
 
 
 @pytest.mark.slow

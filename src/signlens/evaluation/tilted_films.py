@@ -1,11 +1,13 @@
 """Films of people, tilted: does the first answer stay the same?
 
-    python -m signlens.evaluation.tilted_films --cache FOLDER [--degrees 20] [--out films.json]
+    signlens extract ../shared/data/wlasl-videos --out poses
+    python -m signlens.evaluation.tilted_films --cache FOLDER --control poses [--out films.json]
 
 Every film of ``wlasl-videos`` is written twice, upright and turned clockwise by ffmpeg's own filter, both
 encoded anew; what comes into view is black, and what leaves it is cut off. The real extractor looks at both,
 and the shipped model answers. A film whose gloss the model does not know has a first answer too, only a less
 certain one: whether it stays is asked of all films, and of those apart whose gloss is in the vocabulary.
+The control compares the upright film with the film as it is: what encoding it anew changes by itself.
 """
 
 from __future__ import annotations
@@ -130,6 +132,7 @@ class Tilted:
         probability: Of the first answer upright, 0..1.
         tilt_error: Measured tilt less the signer's own upright and less what was added, degrees.
         hands_lost: Frames in which a hand is found upright but not tilted, as a share of those with a hand.
+        original: First answer for the film as it is, with correction; empty where that was not asked for.
     """
 
     film: str
@@ -142,6 +145,7 @@ class Tilted:
     probability: float
     tilt_error: float
     hands_lost: float
+    original: str = ""
 
 
 def compare(
@@ -149,6 +153,7 @@ def compare(
     cache: Path,
     degrees: float,
     progress: Callable[[str], None] | None = None,
+    control: Path | None = None,
 ) -> list[Tilted]:
     """Ask the shipped model about every film, upright and tilted.
 
@@ -157,6 +162,7 @@ def compare(
         cache: Folder for their poses.
         degrees: Clockwise.
         progress: Called with a line a film.
+        control: Folder with the poses of the films as they are, named like them; not asked for when None.
 
     Raises:
         InputRejected: A film cannot be read or shows no person.
@@ -172,6 +178,10 @@ def compare(
                 np.nan if a.orientation is None or a.orientation.roll_degrees is None
                 else a.orientation.roll_degrees for a in answers
             ]  # fmt: skip
+            original = ""
+            if control is not None:
+                as_it_is = read_pose(control / f"{film.path.stem}.pose")
+                original = corrected.recognize_poses(as_it_is).predictions[0].gloss
             made.append(
                 Tilted(
                     film=film.path.name,
@@ -184,6 +194,7 @@ def compare(
                     probability=answers[0].predictions[0].probability,
                     tilt_error=float(rolls[1] - rolls[0] - degrees),
                     hands_lost=_hands_lost(*poses),
+                    original=original,
                 )
             )
             if progress is not None:
@@ -211,6 +222,7 @@ class Stability:
         p_value: McNemar's exact test between the two.
         tilt_error: Median size of the error of the measured tilt, degrees; None where none is measured.
         hands_lost: Mean share of hands that are found upright but not tilted, per cent.
+        same_encoded_anew: Share that keeps it when only encoded anew; None where that was not asked for.
     """
 
     films: int
@@ -219,6 +231,7 @@ class Stability:
     p_value: float
     tilt_error: float | None
     hands_lost: float
+    same_encoded_anew: Interval | None
 
 
 def stability(films: Sequence[Tilted]) -> Stability:
@@ -234,6 +247,11 @@ def stability(films: Sequence[Tilted]) -> Stability:
         p_value=mcnemar(kept, plain).p_value,
         tilt_error=float(np.median(np.abs(errors[known]))) if known.any() else None,
         hands_lost=float(100 * np.mean([f.hands_lost for f in films])),
+        same_encoded_anew=(
+            wilson(sum(f.original == f.upright for f in films), len(films))
+            if all(f.original for f in films)
+            else None
+        ),
     )
 
 
@@ -243,20 +261,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--films", type=Path, default=default_data() / "wlasl-videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for their poses")
     parser.add_argument("--degrees", type=float, default=20.0)
+    parser.add_argument("--control", type=Path, help="poses of the films as they are (signlens extract)")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
     options = parser.parse_args(arguments)
 
     def progress(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    found = compare(films_of(options.films), options.cache, options.degrees, progress)
+    found = compare(films_of(options.films), options.cache, options.degrees, progress, options.control)
     groups = {
         "all films": found,
         "gloss in the vocabulary": [f for f in found if f.known],
         "first answer above 0.5 upright": [f for f in found if f.probability > 0.5],
     }
-    print(f"| {options.degrees:+g} degrees | films | same, corrected | as filmed | tilt error | hands lost |")
-    print("|---|---|---|---|---|---|")
+    print(
+        f"| {options.degrees:+g} degrees | films | same, corrected | as filmed | p | encoded anew | error |"
+    )
+    print("|---|---|---|---|---|---|---|")
     summary = {}
     for name, films in groups.items():
         if not films:
@@ -265,8 +286,10 @@ def main(arguments: list[str] | None = None) -> int:
         shares = " | ".join(
             f"{v.value:.1f} % ({v.low:.1f} to {v.high:.1f})" for v in (made.same, made.same_as_filmed)
         )
+        anew = made.same_encoded_anew
+        control = "-" if anew is None else f"{anew.value:.1f} % ({anew.low:.1f} to {anew.high:.1f})"
         error = "-" if made.tilt_error is None else f"{made.tilt_error:.1f}"
-        print(f"| {name} | {made.films} | {shares} | {error} | {made.hands_lost:.1f} % |")
+        print(f"| {name} | {made.films} | {shares} | {made.p_value:.2g} | {control} | {error} |")
     if options.out is not None:
         document = {
             "degrees": options.degrees,
