@@ -68,6 +68,24 @@ def test_the_same_clip_is_told_from_a_very_similar_one():
     assert found.similarities[0] < SAME_CLIP
 
 
+@pytest.mark.parametrize("count", [63, 64, 65, 5_000])
+@pytest.mark.parametrize("k", [1, 7, 50, 78])
+def test_the_best_are_found_wherever_they_stand(count, k):
+    """The screening looks at blocks of rows; the best may share one, or stand behind the last whole one."""
+    rng = np.random.default_rng(count + k)
+    vectors = unit(rng, count, 16)
+    query = unit(rng, 1, 16)[0]
+    for place in (0, count // 2, count - 1):
+        near = vectors.copy()
+        rows = np.arange(place, place + min(k, count)) % count
+        near[rows] = query + 0.05 * unit(rng, len(rows), 16)
+        near /= np.linalg.norm(near, axis=1, keepdims=True)
+        cosine = near.astype(np.float64) @ query.astype(np.float64)
+        found = ExactIndex(near).search(query, k)
+        expected = np.argsort(-cosine, kind="stable")[:k]
+        assert set(found.rows.tolist()) == set(expected.tolist())
+
+
 def test_all_rows_excluded_or_no_rows_give_nothing():
     vectors = unit(np.random.default_rng(2), 5, 8)
     assert len(ExactIndex(vectors).search(np.ones(8), 3, np.arange(5)).rows) == 0
