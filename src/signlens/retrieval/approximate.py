@@ -35,7 +35,7 @@ StoredAs = Literal["f16", "i8"]
 
 _LAYOUT = 1
 _MARGIN = 3  # candidates for each clip that is asked for
-_ADDED_AT_ONCE = 20_000
+_ADDED_ALONE, _ADDED_AT_ONCE = 2_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,11 @@ def build_graph(
         raise UsageError(path, f"{count} clips need no approximate search", "search them exactly")
     started = time.perf_counter()
     graph = index_type(ndim=dimension, metric="cos", dtype=stored_as, connectivity=16, expansion_add=128)
-    for start in range(0, count, _ADDED_AT_ONCE):
-        part = vectors[start : start + _ADDED_AT_ONCE]
-        graph.add(np.arange(start, start + len(part), dtype=np.uint64), part)
+    keys = np.arange(count, dtype=np.uint64)
+    # Threads that begin a graph together do not see each other's clips, and some are never reached.
+    graph.add(keys[:_ADDED_ALONE], vectors[:_ADDED_ALONE], threads=1)
+    for start in range(_ADDED_ALONE, count, _ADDED_AT_ONCE):
+        graph.add(keys[start : start + _ADDED_AT_ONCE], vectors[start : start + _ADDED_AT_ONCE])
     build_s = time.perf_counter() - started
     sample = np.random.default_rng(seed).choice(count, min(SAMPLE, count), replace=False)
     exact = ExactIndex(vectors)
