@@ -64,6 +64,9 @@ def test_the_tables_say_what_was_counted():
     table = recovery_table(FILMS)
     assert "| brow raise | 2 of 3 | 1 of 2 | +20 ms | +40 ms | 30 ms |" in table
     assert "| head shake | 0 of 1 | 0 of 5 |  |  |  |" in table
+    # There are three raises, one shake and one open mouth, of which two raises are found.
+    assert "found 2 of 5 (95 % interval 12 to 77 %)" in table
+    assert recovery_table([]).endswith("found 0 of 0, false alarms 0 of 0.")
     confused = confusion_table(FILMS)
     assert "| brow-raise | 2 | brow raise 2 | neutral 0.50, surprise 0.50" in confused
     assert "| mouth-open | 1 | none | neutral 1.00" in confused

@@ -12,7 +12,7 @@ whether it is grammar, affect or both, geometry cannot tell, and this module doe
 - Hysteresis: a marker begins above one threshold and lasts while above half of it; shorter ones than
   `LEAST_S` are dropped. Onset and offset are where it passes half of its own height.
 
-The constants were chosen on films of three rendered signers (maya, kofi, elena) and measured on two others:
+The constants were chosen on films of three rendered signers (maya, kofi, elena) and measured on three others:
 ``python -m signlens.signer.markers_seen``, docs/grammar.md. They were never fitted to recordings of people.
 """
 

@@ -34,6 +34,7 @@ from signlens.emotion import explain_away, measure_intensity, read_emotion, read
 from signlens.emotion.head import load_head
 from signlens.emotion.markers import FUNCTIONS, MarkerReading
 from signlens.errors import InputRejected, UsageError
+from signlens.evaluation.metrics import wilson
 from signlens.files import whole_file
 from signlens.pose import PoseClip, read_pose, write_pose
 from signlens.pose.holistic import HolisticExtractor
@@ -43,7 +44,7 @@ from signlens.signer.marked import Script, film
 
 CHOSEN_ON = ("maya", "kofi", "elena")
 """Signers on whose films the thresholds were chosen."""
-MEASURED_ON = ("ren", "amara")
+MEASURED_ON = ("ren", "amara", "jonas")
 """Signers whose films only measure."""
 
 MARKED: tuple[str, ...] = (
@@ -203,7 +204,20 @@ def recovery_table(films: Sequence[Seen]) -> str:
             f"| {marker.replace('_', ' ')} | {r.found} of {r.there} | {r.false_alarms} of {r.absent} | "
             f"{' | '.join(times)} | {spread} |"
         )
+    every = [recovery(films, marker) for marker in FUNCTIONS]
+    totals = (
+        ("found", sum(r.found for r in every), sum(r.there for r in every)),
+        ("false alarms", sum(r.false_alarms for r in every), sum(r.absent for r in every)),
+    )
+    lines += ["", "Over all markers: " + ", ".join(_share(*total) for total in totals) + "."]
     return "\n".join(lines)
+
+
+def _share(name: str, hits: int, of: int) -> str:
+    if not of:
+        return f"{name} {hits} of {of}"
+    bounds = wilson(hits, of)
+    return f"{name} {hits} of {of} (95 % interval {bounds.low:.0f} to {bounds.high:.0f} %)"
 
 
 def confusion_table(films: Sequence[Seen]) -> str:
