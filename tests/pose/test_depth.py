@@ -14,7 +14,7 @@ from signlens.pose.depth.cues import read_cues
 from signlens.pose.depth.landmark import extractors_own_z, landmark_depth
 from signlens.pose.depth.lift import lifted_depth, lifted_yaw
 from signlens.pose.depth.reading import Depth
-from signlens.pose.depth.relative import depth_from_nearness, sample
+from signlens.pose.depth.relative import CAMERA_DISTANCE, depth_from_nearness, sample
 from signlens.skeleton.geometry import shoulder_frame
 from turned_figure import PIXELS, as_seen, pose_clip, standing
 
@@ -155,9 +155,18 @@ def test_nearness_comes_back_in_shoulder_widths(
     rng = np.random.default_rng(0)
     factors = factor * (rng.uniform(0.5, 2, (len(seen), 1)) if frames else 1)
     offsets = offset + rng.normal(0, 5, (len(seen), 1))
-    depth = depth_from_nearness(clip, "test", offsets - factors * seen[..., 2], per_frame=frames)
-    np.testing.assert_allclose(depth.z, seen[..., 2], atol=0.02)
+    nearness = offsets + factors / (CAMERA_DISTANCE + seen[..., 2])
+    depth = depth_from_nearness(clip, "test", nearness, per_frame=frames)
+    np.testing.assert_allclose(depth.z, seen[..., 2], atol=0.03)
     assert depth.reasons == ()
+
+
+def test_one_hidden_point_does_not_spoil_the_scale() -> None:
+    seen = as_seen(standing(), 30)
+    nearness = 1 / (CAMERA_DISTANCE + seen[..., 2])
+    nearness[:, 3] = 1 / (CAMERA_DISTANCE - 0.7)  # a hand before the ear
+    depth = depth_from_nearness(pose_clip(seen), "test", nearness)
+    np.testing.assert_allclose(depth.z[:, 5:11], seen[:, 5:11, 2], atol=0.08)
 
 
 def test_depth_that_has_nothing_to_do_with_the_signer_is_reported() -> None:

@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 
 SCALE_POINTS = (0, 3, 4, 7, 8, 9, 10)
 """Nose, ears, elbows, wrists: what the scale is taken from. Not the shoulders, whose depth is asked for."""
+CAMERA_DISTANCE = 5.0
+"""Shoulder widths from the camera to the shoulders, where one over depth is turned into depth."""
+_NEAREST = 0.2
 LEAST_AGREEMENT = 0.2
 """Correlation with the extractor's own depth below which the picture counts as unsure."""
 
@@ -91,12 +94,17 @@ def nearness_of_frames(
 
 
 def depth_from_nearness(clip: PoseClip, source: str, nearness: Array, *, per_frame: bool = False) -> Depth:
-    """Give nearness the scale of x and y.
+    """Turn nearness into depth, in the scale of x and y.
 
-    Nearness is known up to a factor and an offset. The offset falls away with the middle of the shoulders as
-    origin; the factor is the one with which head, elbows and wrists stand as far before and behind the
-    shoulders as the extractor's own depth (`landmark`) has them, by least squares. So the scale comes
-    from the reach of arms and head, and the turn of the shoulders from the picture alone.
+    Nearness is one over the distance from the camera, up to a factor and an offset. The offset falls away
+    with the middle of the shoulders as origin: with those at a distance D, a point that is z farther has
+
+        n - n_shoulders = k (1 / (D + z) - 1 / D) = -(k / D) z / (D + z).
+
+    The factor k is the one with which head, elbows and wrists stand as far before and behind the shoulders
+    as the extractor's own depth (`landmark`) has them, by least absolute error: a hidden point, whose pixel
+    shows something else, pulls no more than another. So the scale comes from the reach of arms and head,
+    and the turn of the shoulders from the picture alone. D is taken to be `CAMERA_DISTANCE`.
 
     Args:
         clip: The poses.
@@ -104,19 +112,34 @@ def depth_from_nearness(clip: PoseClip, source: str, nearness: Array, *, per_fra
         nearness: (T, 133), NaN where unknown.
         per_frame: Each frame has a factor of its own (frames that were normalised one by one).
     """
-    own = with_depth(clip, landmark_depth(clip)).keypoints[:, BODY, 2].astype(np.float64)
-    far = -(nearness - nearness[:, [LEFT_SHOULDER, RIGHT_SHOULDER]].mean(axis=1, keepdims=True))
+    landmark = landmark_depth(clip)
+    own = with_depth(clip, landmark).keypoints[:, BODY, 2].astype(np.float64) / landmark.unit
+    nearer = nearness - nearness[:, [LEFT_SHOULDER, RIGHT_SHOULDER]].mean(axis=1, keepdims=True)
     points = list(SCALE_POINTS)
-    theirs, ours = far[:, points], own[:, points]
+    theirs, ours = nearer[:, points], -own[:, points] / np.maximum(CAMERA_DISTANCE + own[:, points], 1.0)
     known = np.isfinite(theirs) & np.isfinite(ours) & (clip.keypoints[:, points, 3] > 0)
     theirs, ours = np.where(known, theirs, 0.0), np.where(known, ours, 0.0)
-    axis = 1 if per_frame else None
-    product, square = (theirs * ours).sum(axis=axis, keepdims=True), (theirs**2).sum(axis=axis, keepdims=True)
-    factor = np.divide(product, square, out=np.zeros_like(product), where=square > 0)
-    agreement = float(product.sum() / max(np.sqrt((theirs**2).sum() * (ours**2).sum()), 1e-12))
+    factor = _factor(theirs, ours) if per_frame else _factor(theirs.reshape(1, -1), ours.reshape(1, -1))
+    agreement = float((theirs * ours).sum() / max(np.sqrt((theirs**2).sum() * (ours**2).sum()), 1e-12))
     reasons: tuple[str, ...] = ()
     if agreement < LEAST_AGREEMENT:
         reasons = (f"The depth by {source} does not fit the poses (cosine {agreement:.2f}).",)
     # A factor that is not positive would turn near into far: better no depth.
-    factor = np.where(factor > 0, factor, np.nan)
-    return in_shoulder_widths(clip, source, far * factor, reasons)
+    ratio = nearer * np.where(factor > 0, factor, np.nan)
+    far = -CAMERA_DISTANCE * ratio / np.maximum(1 + ratio, _NEAREST)
+    return in_shoulder_widths(clip, source, far * landmark.unit, reasons)
+
+
+def _factor(theirs: Array, ours: Array) -> Array:
+    """(T, 1) the factor from theirs to ours of least absolute error: the weighted median of the ratios.
+
+    Args:
+        theirs: (T, points), 0 where unknown.
+        ours: (T, points).
+    """
+    weight = np.abs(theirs)
+    ratio = np.divide(ours, theirs, out=np.zeros_like(ours), where=weight > 0)
+    order = np.argsort(ratio, axis=1)
+    ratio, weight = (np.take_along_axis(v, order, axis=1) for v in (ratio, weight))
+    reached = np.cumsum(weight, axis=1) >= 0.5 * weight.sum(axis=1, keepdims=True)
+    return np.take_along_axis(ratio, reached.argmax(axis=1, keepdims=True), axis=1)
