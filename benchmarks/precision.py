@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import shutil
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +26,67 @@ import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from signlens.errors import SignLensError
 from signlens.evaluation.metrics import bootstrap, top_k_hits
+from signlens.files import whole_file
 from signlens.fusion.ensemble import weighted_mean
 from signlens.models.sign_model import STARTER
 from signlens.training import command, run
 from signlens.training.export import export_onnx
-from signlens.training.precision import FLOAT32, PRECISIONS, calibration_rows, reduce_precision
+from signlens.training.precision import FLOAT16, FLOAT32, store_in_half_precision
 from signlens.training.sources import TEST
 from signlens.training.starter import SHARED_WORDS, StarterSource
 
+INT8 = "int8"
+PRECISIONS = (FLOAT32, FLOAT16, INT8)
+
+CALIBRATION = 256
+"""Training clips that tell what the activations of an int8 network span."""
+
 Floats = NDArray[np.float64]
+
+
+def quantise(path: Path, calibration: NDArray[np.float32]) -> None:
+    """Turn an ONNX file's convolutions and matrix products into products of eight-bit integers.
+
+    Weights have a scale for each channel out, activations one each, from what they span on the calibration
+    clips.
+
+    Args:
+        path: The file, with one input ``clip``; it is replaced.
+        calibration: Inputs of training clips, (N, ...).
+
+    """
+
+    class Clips(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.left: Iterator[NDArray[np.float32]] = iter(
+                np.split(calibration, range(16, len(calibration), 16))
+            )
+
+        def get_next(self) -> dict[str, Any] | None:
+            batch = next(self.left, None)
+            return None if batch is None else {"clip": batch}
+
+    loudness = logging.root.level
+    logging.root.setLevel(logging.ERROR)  # it advises on the root logger, for every call
+    try:
+        with whole_file(path) as temporary:
+            quantize_static(
+                str(path),
+                str(temporary),
+                Clips(),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+                per_channel=True,
+                reduce_range=True,  # 7 bits: sums of products in 16 bits do not overflow on older processors
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+            )
+    finally:
+        logging.root.setLevel(loudness)
 
 
 def make_variants(network: Any, calibration: NDArray[np.float32], folder: Path) -> dict[str, Path]:
@@ -45,7 +96,8 @@ def make_variants(network: Any, calibration: NDArray[np.float32], folder: Path) 
     for precision, path in made.items():
         if precision != FLOAT32:
             shutil.copyfile(made[FLOAT32], path)
-            reduce_precision(path, precision, calibration)
+    store_in_half_precision(made[FLOAT16])
+    quantise(made[INT8], calibration)
     return made
 
 
@@ -135,7 +187,7 @@ def measure(folder: Path, only: list[str] | None) -> dict[str, Any]:
             "WLASL50-real" if name.startswith("wlasl") else name, {"labels": [], "logits": {}}
         )
         task["labels"].append(np.searchsorted(np.sort(glosses), source.labels[rows]))
-        chosen = calibration_rows(split.train)
+        chosen = split.train[:: -(-len(split.train) // CALIBRATION)]
         for network, settings in experiment.networks.items():
             print(f"{name}: {network}", file=sys.stderr, flush=True)
             model = run.load_network(folder, experiment, (network, name), len(source.classes))

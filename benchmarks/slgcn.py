@@ -32,13 +32,13 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from precision import quantise
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from signlens.errors import InputRejected, SignLensError
 from signlens.models.slgcn import SLGCN, paper
 from signlens.training.export import export_onnx
-from signlens.training.precision import INT8, reduce_precision
 
 CLASSES, NODES = 2000, 27
 TRAINING_BATCH, TRAINING_FRAMES, INFERENCE_FRAMES = 16, 100, 150
@@ -273,7 +273,7 @@ def time_inference(model: SLGCN, peer: nn.Module | None, repeats: int, threads: 
         export_onnx(model, np.random.default_rng(0).normal(size=(2, 3, 40, NODES)).astype(np.float32), path)
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         calibration = np.random.default_rng(1).normal(size=(8, 3, 40, NODES)).astype(np.float32)
-        reduce_precision(path, INT8, calibration)
+        quantise(path, calibration)
         int8 = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     peak = gemm_peak()
     gflop = gflop_per_clip(INFERENCE_FRAMES)

@@ -202,6 +202,23 @@ def test_a_fusion_experiment_learns_on_a_runs_validation_and_scores_its_test(
     assert {"ensemble", "stack", "chosen", "mean_out_of_fold"} <= set(scores.streams)
 
 
+def test_a_folder_in_half_precision_loads_and_says_so(trained: Path, tmp_path: Path) -> None:
+    folders = {precision: tmp_path / precision for precision in ("float32", "float16")}
+    for precision, folder in folders.items():
+        result = runner.invoke(app, ["export", str(trained), "--to", str(folder), "--precision", precision])
+        assert result.exit_code == 0, result.output
+        card = json.loads((folder / "model.json").read_text())
+        assert card["precision"] == precision
+        assert SignModel(folder).glosses, "every file has the hash that the card names"
+    for network in card["networks"]:
+        sizes = [(folder / network["file"]).stat().st_size for folder in folders.values()]
+        assert sizes[1] < sizes[0]
+    refused = runner.invoke(
+        app, ["export", str(trained), "--to", str(tmp_path / "no"), "--precision", "int4"]
+    )
+    assert refused.exit_code == 2 and not (tmp_path / "no").exists()
+
+
 def test_a_run_in_sam_slrs_pixels_trains_and_exports(tmp_path: Path) -> None:
     write_made_dataset(tmp_path / "data")
     file = write_experiment(tmp_path, tmp_path / "data", "sam-slr")

@@ -21,7 +21,7 @@ from signlens.training.distributed import ALONE
 from signlens.training.experiment import Experiment, NetworkSettings
 from signlens.training.export import export_onnx
 from signlens.training.loop import infer
-from signlens.training.precision import FLOAT32, calibration_rows, reduce_precision
+from signlens.training.precision import FLOAT32, reduce_precision
 from signlens.training.sources import VALIDATION, ClipSource, Rows, Split
 
 KNOWN_ACCEPTED = 0.9
@@ -73,8 +73,7 @@ def package(
         network = runs.load_network(run, experiment, (name, split.name), len(source.classes))
         file = f"{name}.onnx"
         export_onnx(network, source.inputs(some, settings, None), destination / file)
-        calibration = source.inputs(calibration_rows(split.train), settings, None)
-        reduce_precision(destination / file, precision, calibration)
+        reduce_precision(destination / file, precision)
         hashes[file] = file_sha256(destination / file)
         entries.append(_entry(name, file, settings, experiment.data.preparation, weights[name]))
         embeddings[name] = infer(network, source, settings, chosen, ALONE)[1]

@@ -34,7 +34,7 @@ from signlens.training.distributed import ALONE
 from signlens.training.experiment import Experiment
 from signlens.training.export import export_onnx
 from signlens.training.loop import infer
-from signlens.training.precision import FLOAT32, calibration_rows, reduce_precision
+from signlens.training.precision import FLOAT32, reduce_precision
 from signlens.training.sources import TEST
 from signlens.training.starter import (
     EXTRACTOR,
@@ -480,8 +480,7 @@ def package(
         network = run.load_network(out, experiment, (name, "everything"), len(corpus.classes))
         file = f"{name}.onnx"
         export_onnx(network, source.inputs(some, settings, None), destination / file)
-        calibration = source.inputs(calibration_rows(np.arange(len(corpus.clips))), settings, None)
-        reduce_precision(destination / file, precision, calibration)
+        reduce_precision(destination / file, precision)
         hashes[file] = file_sha256(destination / file)
         networks.append(
             {
