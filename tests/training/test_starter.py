@@ -13,6 +13,7 @@ pytest.importorskip("onnx", reason="export needs the [train] extra")
 
 from made_landmark_sets import write_landmark_sets  # noqa: E402
 from signlens.errors import InputRejected, PartMissing, UsageError  # noqa: E402
+from signlens.fusion.stack import ModelStack  # noqa: E402
 from signlens.models.sign_model import SignModel  # noqa: E402
 from signlens.skeleton.augmentation import Augmentation  # noqa: E402
 from signlens.training import ablations, command, run, starter, starter_results, streams  # noqa: E402
@@ -133,6 +134,10 @@ def test_the_shipped_folder_runs_in_onnx_runtime_and_its_gallery_knows_its_model
     gallery = Gallery.load(folder / "gallery.safetensors")
     assert gallery.space == embedding_space(json.loads((folder / "model.json").read_text()))
     assert len(gallery.glosses) == len(starter_results.gallery_rows(starter.load_corpus(data)))
+    card = json.loads((folder / "model.json").read_text())
+    stack = ModelStack.load(folder / "stack.json", model.classes)
+    assert (card["fusion"]["used"], card["fusion"]["why"]) == (stack.used, stack.why)
+    assert "stack.json" in card["sha256"]
 
 
 def test_a_damaged_or_missing_model_is_named(data: Path, trained: Path, tmp_path: Path) -> None:
