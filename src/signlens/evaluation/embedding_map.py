@@ -71,7 +71,7 @@ def umap_places(vectors: NDArray[np.floating], seed: int) -> NDArray[np.float32]
 
     Args:
         vectors: (N, D), N > `NEIGHBOURS`.
-        seed: The same seed gives the same map on the same machine.
+        seed: The same vectors and seed give the same map; vectors that differ in their last digits may not.
 
     Raises:
         PartMissing: umap-learn is not installed.
