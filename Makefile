@@ -29,7 +29,7 @@ $(STAMP)-core: requirements/core.lock pyproject.toml scripts/setup
 	@scripts/setup core
 	@touch $@
 
-$(STAMP)-dev: $(STAMP)-core requirements/dev.lock
+$(STAMP)-dev: $(STAMP)-core requirements/dev.lock requirements/dev-alone.lock
 	@scripts/setup dev
 	@touch $@
 
