@@ -1,9 +1,10 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from signlens.errors import UsageError
-from signlens.training.experiment import load_experiment
+from signlens.training.experiment import Experiment, load_experiment
 
 STARTER = Path(__file__).parents[2] / "experiments" / "starter.toml"
 
@@ -22,6 +23,8 @@ def test_the_starter_experiment_has_sl_gcns_four_streams_and_the_hand_shape_netw
         ("[augmentation]", "[augmentation]\nblur = 1", "blur"),
         ("[data]", "[data]\nplace = 1", "place"),
         ('kind = "handshape"', 'kind = "handshape"\nheads = 4', "heads"),
+        ('kind = "handshape"', 'kind = "handshape"\naugmentation = { blur = 1 }', "blur"),
+        ('kind = "handshape"', 'kind = "handshape"\naugmentation = 1', "hand_shape"),
         ("batch = 32", "", "batch"),
         ("steps = 800", "", "steps"),
         ('draw = "balanced"', 'draw = "often"', "often"),
@@ -60,6 +63,32 @@ def test_the_digest_follows_what_decides_a_networks_training(tmp_path: Path) -> 
     assert first.digest("bone") == second.digest("bone")
     path.write_text(text.replace("mixup = 0.2", "mixup = 0.3"))
     assert load_experiment(path).digest("bone") != first.digest("bone")
+
+
+def test_a_network_can_be_varied_by_amounts_of_its_own(tmp_path: Path) -> None:
+    text = STARTER.read_text()
+    path = tmp_path / "e.toml"
+
+    def changed(*changes: tuple[str, str]) -> Experiment:
+        new = text
+        for old, to in changes:
+            assert old in new
+            new = new.replace(old, to)
+        path.write_text(new)
+        return load_experiment(path)
+
+    plain = load_experiment(STARTER)
+    own = ('kind = "handshape"', 'kind = "handshape"\naugmentation = { mirror = 0.25 }')
+    first = changed(own)
+    assert first.augmentation == plain.augmentation
+    assert first.networks["bone"].augmentation is None
+    amounts = first.networks["hand_shape"].augmentation
+    assert amounts == dataclasses.replace(plain.augmentation, mirror=0.25), "the rest is the experiment's"
+    assert first.digest("hand_shape") != plain.digest("hand_shape")
+    assert first.digest("bone") == plain.digest("bone")
+    # Only what a network is varied by decides its training, wherever it is written.
+    everywhere = changed(("crop = 0.3", "crop = 0.3\nmirror = 0.25"))
+    assert everywhere.digest("hand_shape") == first.digest("hand_shape")
 
 
 def test_what_an_objective_does_not_read_does_not_decide_a_training(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from signlens.recognition import EMOTIONS  # noqa: E402
 from signlens.training.fusion import head_logits, train_fusion, train_head  # noqa: E402
 from signlens.training.fusion_clips import (  # noqa: E402
     SCORE_SPACE,
+    ScoredClips,
     clips_of_scores,
     ensemble_weights,
     features,
+    join_networks,
 )
 from signlens.training.fusion_experiment import (  # noqa: E402
     IN_SAMPLE,
@@ -404,3 +406,18 @@ def test_what_is_not_there_is_said(tmp_path: Path, crossed: Path, as_printed: Pa
     (tmp_path / "experiment.toml").write_text((crossed / "experiment.toml").read_text())
     with pytest.raises(PartMissing, match="not finished"):
         open_fusion_run(tmp_path)
+
+
+def test_networks_that_are_one_in_the_model_have_one_mean_and_the_first_ones_space() -> None:
+    rng = np.random.default_rng(0)
+    logits = {name: rng.normal(size=(4, 3)).astype(np.float32) for name in "abc"}
+    cosines = {name: rng.uniform(-1, 1, (4, 5)).astype(np.float32) for name in "abc"}
+    names = np.array(["w", "x", "y", "z"])
+    clips = ScoredClips(names, np.arange(4) % 3, logits, cosines, np.arange(5) % 3)
+    assert join_networks(clips, {}) is clips
+    made = join_networks(clips, {"b": ("b", "c")})
+    assert set(made.logits) == set(made.cosines) == {"a", "b"}
+    np.testing.assert_allclose(made.logits["b"], (logits["b"] + logits["c"]) / 2, atol=1e-6)
+    np.testing.assert_array_equal(made.cosines["b"], cosines["b"])
+    np.testing.assert_array_equal(made.logits["a"], logits["a"])
+    np.testing.assert_array_equal(made.owners, clips.owners)

@@ -47,6 +47,9 @@ def experiment(steps: int = 150) -> Experiment:
     }
     longer = dataclasses.replace(few, steps=steps, mixup=0.2, label_smoothing=0.1)
     networks["hand_shape"] = NetworkSettings("handshape", 12, longer, shape={"width": 16})
+    networks["hand_shape_mirrored"] = NetworkSettings(
+        "handshape", 12, few, shape={"width": 8}, augmentation=Augmentation(mirror=0.25)
+    )
     return Experiment(
         "small", 0, DataSettings(STARTER_SETS), Augmentation(noise=0.005, rotate=0.05), networks
     )
@@ -92,6 +95,18 @@ def test_drawing_gives_the_target_set_its_share(data: Path) -> None:
     np.testing.assert_allclose(plain * np.sqrt(size), plain[0] * np.sqrt(size[0]))
 
 
+def test_a_network_is_varied_by_its_own_amounts(data: Path) -> None:
+    still = dataclasses.replace(experiment(), augmentation=Augmentation())
+    source = starter.StarterSource(data, still)
+    rows = np.arange(6)
+    plain = still.networks["hand_shape"]
+    mirrored = dataclasses.replace(plain, augmentation=Augmentation(mirror=1.0))
+    as_is = source.inputs(rows, plain, None)
+    np.testing.assert_allclose(source.inputs(rows, plain, np.random.default_rng(0)), as_is, atol=1e-5)
+    assert not np.allclose(source.inputs(rows, mirrored, np.random.default_rng(0)), as_is, atol=1e-2)
+    np.testing.assert_array_equal(source.inputs(rows, mirrored, None), as_is)  # evaluation varies nothing
+
+
 @pytest.fixture(scope="module")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
@@ -108,10 +123,38 @@ def test_the_hand_shape_network_learns_what_tells_the_made_up_signs_apart(data: 
     assert made[0].clips == 50
     assert wlasl["hand_shape"].top1.value > 60, "chance is 10"
     assert wlasl["hand_shape"].top1.low <= wlasl["hand_shape"].top1.value <= wlasl["hand_shape"].top1.high
-    assert {"1-nearest-neighbour", "four streams", "four streams + hand shape"} <= set(wlasl)
+    assert {
+        "1-nearest-neighbour", "four streams", "hand-shape networks", "four streams + hand shape",
+    } <= set(wlasl)  # fmt: skip
     assert 0 <= facts["wlasl_ece"] <= 1
     assert 0 <= facts["unknown_below"] <= 1
     assert "| hand_shape |" in starter_results.markdown(made, facts)
+
+
+def test_hand_shape_networks_share_one_weight_beside_the_streams() -> None:
+    streams = ("joint", "bone", "joint_motion", "bone_motion")
+    one = starter_results.weights_with(0.6, (*streams, "hand_shape"))
+    two = starter_results.weights_with(0.6, (*streams, "hand_shape", "hand_shape_mirrored"))
+    assert sum(one.values()) == pytest.approx(1)
+    assert one["hand_shape"] == 0.6
+    assert (two["hand_shape"], two["hand_shape_mirrored"]) == (0.3, 0.3)
+    assert {s: two[s] for s in streams} == {s: one[s] for s in streams}
+    assert two["bone"] == pytest.approx(0.4 * 0.9 / 2.9)  # SAM-SLR's 1, 0.9, 0.5, 0.5
+    assert starter_results.is_starter(one)
+    assert starter_results.is_starter(two)
+    assert not starter_results.is_starter(streams)
+    assert not starter_results.is_starter((*two, "sstcn"))
+    assert not starter_results.is_starter(("joint", "hand_shape"))
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 60)
+    logits = {name: rng.normal(size=(60, 4)) for name in two}
+    for name in ("hand_shape", "hand_shape_mirrored"):
+        logits[name][np.arange(60), labels] += 2
+    mean = (logits["hand_shape"] + logits["hand_shape_mirrored"]) / 2
+    joined = {**{s: logits[s] for s in streams}, "hand_shape": mean}
+    weight = starter_results.learn_hand_weight(logits, labels)
+    assert weight == pytest.approx(starter_results.learn_hand_weight(joined, labels))
+    assert weight > 0.5
 
 
 def test_the_shipped_folder_runs_in_onnx_runtime_and_its_gallery_knows_its_model(
@@ -124,12 +167,21 @@ def test_the_shipped_folder_runs_in_onnx_runtime_and_its_gallery_knows_its_model
     model = SignModel(folder)
     assert model.glosses == tuple(sorted({*WORDS, *(f"gloss{i}" for i in range(10))}))
     source, rows = starter.StarterSource(data, experiment()), np.arange(7)
-    logits, embeddings = model.run(
-        {n: source.inputs(rows, s, None) for n, s in experiment().networks.items()}
-    )
-    network = run.load_network(trained, experiment(), ("bone", "everything"), len(model.classes))
-    expected, _ = infer(network, source, experiment().networks["bone"], rows, ALONE)
-    np.testing.assert_allclose(logits["bone"], expected, atol=1e-4)
+    settings = experiment().networks
+    logits, embeddings = model.run({n: source.inputs(rows, settings[n], None) for n in model.weights})
+    found = {
+        name: infer(
+            run.load_network(trained, experiment(), (name, "everything"), len(model.classes)),
+            source, settings[name], rows, ALONE,
+        )
+        for name in ("bone", "hand_shape", "hand_shape_mirrored")
+    }  # fmt: skip
+    np.testing.assert_allclose(logits["bone"], found["bone"][0], atol=1e-4)
+    # Both hand-shape networks are one in the model: their mean, and the first one's embedding.
+    assert set(model.weights) == set(settings) - {"hand_shape_mirrored"}
+    both = (found["hand_shape"][0] + found["hand_shape_mirrored"][0]) / 2
+    np.testing.assert_allclose(logits["hand_shape"], both, atol=1e-4)
+    np.testing.assert_allclose(embeddings["hand_shape"], found["hand_shape"][1], atol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(model.fuse_embeddings(embeddings), axis=1), 1, atol=1e-5)
     gallery = Gallery.load(folder / "gallery.safetensors")
     assert gallery.space == embedding_space(json.loads((folder / "model.json").read_text()))

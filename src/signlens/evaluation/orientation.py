@@ -18,7 +18,7 @@ import dataclasses
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -351,7 +351,7 @@ def run_scorer(
         network = load_network(run_folder, experiment, (name, split), len(source.classes))
         some = source.inputs(np.arange(4), experiment.networks[name], None)
         sessions[name] = _onnx_session(network, some)
-    weights = {n: w for n, w in _run_weights().items() if n in sessions}
+    weights = _run_weights(sessions)
 
     def run(clips: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]]) -> Array:
         logits = {}
@@ -389,11 +389,11 @@ def _onnx_session(network: Any, example: NDArray[np.float32]) -> Any:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
-def _run_weights() -> dict[str, float]:
-    from signlens.fusion.ensemble import SAM_SLR_WEIGHTS
+def _run_weights(networks: Iterable[str]) -> dict[str, float]:
+    """SAM-SLR's weights for its streams, and twice their sum for what reads the hands' shape."""
+    from signlens.training.starter_results import weights_with
 
-    total = sum(SAM_SLR_WEIGHTS.values())
-    return {**{n: w / total for n, w in SAM_SLR_WEIGHTS.items()}, "hand_shape": 2.0}
+    return {name: w for name, w in weights_with(2 / 3, networks).items() if name in networks}
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,7 @@ class NetworkSettings:
         stream: Stream of the skeleton (SL-GCN only).
         frames: Frames that it reads in evaluation; 0 is `window`.
         augment: Whether its clips are augmented.
+        augmentation: How, where that differs from the experiment's; None where it does not.
         start_from: Folder of a run (from the present folder) whose network of the same name and split gives
             the first weights; empty starts from random ones.
     """
@@ -166,6 +167,7 @@ class NetworkSettings:
     stream: str = ""
     frames: int = 0
     augment: bool = True
+    augmentation: Augmentation | PixelAugmentation | None = None
     start_from: str = ""
 
 
@@ -190,15 +192,18 @@ class Experiment:
     def digest(self, network: str) -> str:
         """Hash of all that decides one network's training, to tell finished work from outdated work."""
         parts = dataclasses.asdict(self)
-        parts["networks"] = {network: parts["networks"][network]}
+        own = parts["networks"][network]
+        parts["networks"] = {network: own}
+        # What is varied by amounts of its own is not varied by the experiment's.
+        parts["augmentation"] = own.pop("augmentation") or parts["augmentation"]
         # The name, where the data stand and which of their splits are wanted now do not change a piece.
         del parts["name"]
         for key in ("dataset", "videos", "only"):
             del parts["data"][key]
         # Weights to start from count by what they are, not by where they stand (`run.piece_digest`).
-        del parts["networks"][network]["start_from"]
+        del own["start_from"]
         for key in self.networks[network].training.unused:
-            del parts["networks"][network]["training"][key]
+            del own["training"][key]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -258,9 +263,11 @@ def load_experiment(path: Path) -> Experiment:
     data = _data(table.get("data", {}), path)
     table["data"] = data
     kind = PixelAugmentation if data.preparation == SAM_SLR else Augmentation
-    table["augmentation"] = _build(kind, table.get("augmentation", {}), "[augmentation]", path)
+    amounts = table.get("augmentation", {})
+    table["augmentation"] = _build(kind, amounts, "[augmentation]", path)
     table["networks"] = {
-        name: _network(name, entry, common, path) for name, entry in table.get("networks", {}).items()
+        name: _network(name, _own_augmentation(name, entry, amounts, kind, path), common, path)
+        for name, entry in table.get("networks", {}).items()
     }
     if not table["networks"]:
         raise UsageError(path, "the file names no network", "add [networks.NAME]")
@@ -281,6 +288,19 @@ def _data(entry: Any, path: Path) -> DataSettings:
     data = _build(DataSettings, entry, "[data]", path)
     _choice(data.preparation, PREPARATIONS, "preparation", path)
     return data
+
+
+def _own_augmentation(
+    name: str, entry: Any, amounts: Any, kind: type[Augmentation | PixelAugmentation], path: Path
+) -> Any:
+    """A network's table, its own amounts of augmentation joined with the experiment's."""
+    own = entry.get("augmentation") if isinstance(entry, dict) else None
+    if own is None:
+        return entry
+    where = f"[augmentation] of [networks.{name}]"
+    if not isinstance(own, dict):
+        raise UsageError(path, f"{where} is not a table", "see experiments/ for examples")
+    return {**entry, "augmentation": _build(kind, {**amounts, **own}, where, path)}
 
 
 def _network(name: str, entry: Any, common: Any, path: Path) -> NetworkSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,23 @@ def export_ensemble(
         {name: {0: "clips", 2: "frames"} for name in models},
         path,
     )
+
+
+class MeanOfNetworks(nn.Module):
+    """Networks that read the same input, as one: the mean of their logits, and the first one's embedding.
+
+    Args:
+        networks: One or more.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, C) and embedding (N, D)."""
+        outputs = [network(clips) for network in self.networks]
+        return torch.stack([logits for logits, _ in outputs]).mean(dim=0), outputs[0][1]
 
 
 class _Ensemble(nn.Module):

@@ -10,7 +10,8 @@ A gallery holds training clips of the networks that embed it: never a clip that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from signlens.training.loop import infer
 from signlens.training.package import gallery_rows as some_of_each_gloss
 from signlens.training.sources import TEST, VALIDATION, ClipSource, Rows, Split
 from signlens.training.starter import StarterSource
-from signlens.training.starter_results import HAND_SHAPE, gallery_rows, learn_hand_weight, weights_with
+from signlens.training.starter_results import gallery_rows, is_starter, learn_hand_weight, weights_with
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -207,6 +208,25 @@ def clips_of_split(
     }
 
 
+def join_networks(clips: ScoredClips, joined: Mapping[str, Sequence[str]]) -> ScoredClips:
+    """Clips as a model sees them that holds several networks as one (`export.MeanOfNetworks`).
+
+    Args:
+        clips: As the run's networks see them.
+        joined: Name of the one -> names of the networks; the first one's space is the one's.
+    """
+    if not joined:
+        return clips
+    within = {name for names in joined.values() for name in names}
+    logits = {name: values for name, values in clips.logits.items() if name not in within}
+    cosines = {name: values for name, values in clips.cosines.items() if name not in within}
+    for one, names in joined.items():
+        logits[one] = np.mean([clips.logits[name] for name in names], axis=0)
+        if names[0] in clips.cosines:
+            cosines[one] = clips.cosines[names[0]]
+    return dataclasses.replace(clips, logits=logits, cosines=cosines)
+
+
 def gallery_of(source: ClipSource, train: Rows) -> Rows:
     """The training clips whose embeddings a model of this source would carry."""
     if isinstance(source, StarterSource):
@@ -353,7 +373,7 @@ def fixed_weights(networks: tuple[str, ...]) -> dict[str, float]:
 def ensemble_weights(clips: tuple[ScoredClips, ...]) -> dict[str, float]:
     """The ensemble's weights as the networks' own export would choose them on these clips.
 
-    The starter's five networks: SAM-SLR's weights and a learned hand-shape weight. Others: learned, fixed or
+    The starter's networks: SAM-SLR's weights and a learned hand-shape weight. Others: learned, fixed or
     one network alone, whichever recognises most.
 
     Raises:
@@ -362,8 +382,8 @@ def ensemble_weights(clips: tuple[ScoredClips, ...]) -> dict[str, float]:
     networks = tuple(clips[0].logits)
     logits = {name: np.concatenate([c.logits[name] for c in clips]).astype(np.float64) for name in networks}
     labels = np.concatenate([c.labels for c in clips])
-    if set(networks) == {*SAM_SLR_WEIGHTS, HAND_SHAPE}:
-        return weights_with(learn_hand_weight(logits, labels))
+    if is_starter(networks):
+        return weights_with(learn_hand_weight(logits, labels), networks)
     if len(networks) == 1:
         return {networks[0]: 1.0}
     chosen = choose_weights(logits, labels, fixed=fixed_weights(networks)).chosen.weights

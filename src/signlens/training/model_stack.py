@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,13 @@ from signlens.fusion.ensemble import log_softmax
 from signlens.fusion.learned_weights import make_folds
 from signlens.fusion.stack import STACK_FILE, ModelStack, Parts, Vote, choose_stack
 from signlens.training.experiment import Experiment
-from signlens.training.fusion_clips import Features, clips_of_run, clips_of_split, features
+from signlens.training.fusion_clips import (
+    Features,
+    clips_of_run,
+    clips_of_split,
+    features,
+    join_networks,
+)
 from signlens.training.sources import TEST, VALIDATION, ClipSource, Split
 
 Labels = NDArray[np.int64]
@@ -62,6 +69,7 @@ def stack_of_folds(
     weights: dict[str, float],
     temperature: float,
     accepted: float,
+    joined: Mapping[str, Sequence[str]] | None = None,
 ) -> ModelStack:
     """The stack of a run whose splits test all clips in turn: learned on the tested clips, out of fold.
 
@@ -70,15 +78,17 @@ def stack_of_folds(
         experiment: The run's.
         source: The run's clips.
         splits: Names of the splits.
-        weights: The ensemble's.
+        weights: The ensemble's, of the model's networks.
         temperature: The ensemble's.
         accepted: Share of rightly recognised clips that must not be called unknown.
+        joined: Network of the model -> networks of the run that it holds, where it holds several.
 
     Raises:
         PartMissing: A network has not been trained.
     """
     clips = clips_of_run(run, experiment, source, splits)
-    found = features(tuple(part.scored[TEST] for part in clips.parts), weights, {}, (), Vote())
+    scored = tuple(join_networks(part.scored[TEST], joined or {}) for part in clips.parts)
+    found = features(scored, weights, {}, (), Vote())
     told = f"{len(found.labels)} clips of {', '.join(splits)}, out of fold, cross-fitted in these folds"
     return _chosen(found, found.unit, source.classes, temperature, accepted, told)
 

@@ -142,13 +142,14 @@ class DatasetSource:
         """See `ClipSource.inputs`."""
         if network.kind == "sstcn":
             clips = [place(self.dataset.points(int(row), _EVERY_KEYPOINT)) for row in rows]
-            return heatmap_batch(clips, network, self._augmentation, rng)
+            return heatmap_batch(clips, network, network.augmentation or self._augmentation, rng)
         if network.kind == "r2plus1d":
             return self._pictures(rows, rng)
         if self._data.preparation == SAM_SLR:
             return self._in_pixels(rows, network, rng)
         window = network.window if rng is not None else network.frames or network.window
-        return normalised_input(*self.prepared(rows, window), network, self._augmentation, rng)
+        amount = network.augmentation or self._augmentation
+        return normalised_input(*self.prepared(rows, window), network, amount, rng)
 
     def prepared(self, rows: Rows, window: int) -> tuple[Array, Array]:
         """See `ClipSource.prepared`."""
@@ -193,7 +194,7 @@ class DatasetSource:
         if rng is None:
             clips = centre(clips, network.stream)
         else:
-            amount = self._augmentation if network.augment else PixelAugmentation()
+            amount = (network.augmentation or self._augmentation) if network.augment else PixelAugmentation()
             if not isinstance(amount, PixelAugmentation):
                 raise UsageError("augmentation", "is not that of pixels", "load the experiment from its file")
             clips = vary(clips, network.stream, network.window, amount, rng)

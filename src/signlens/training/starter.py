@@ -148,9 +148,10 @@ class StarterSource:
         """See `ClipSource.inputs`."""
         if network.kind == "sstcn":
             clips = [place(self.corpus.clips[int(row)].points) for row in rows]
-            return heatmap_batch(clips, network, self._augmentation, rng)
+            return heatmap_batch(clips, network, network.augmentation or self._augmentation, rng)
         window = network.window if rng is not None else network.frames or network.window
-        return normalised_input(*self.prepared(rows, window), network, self._augmentation, rng)
+        amount = network.augmentation or self._augmentation
+        return normalised_input(*self.prepared(rows, window), network, amount, rng)
 
     def prepared(self, rows: Rows, window: int) -> tuple[Array, Array]:
         """See `ClipSource.prepared`."""

@@ -1,15 +1,15 @@
 """The starter model's tables, its calibration, and the folder that ships.
 
 All scores come from the out-of-fold splits of `signlens.training.starter`. SAM-SLR's fixed weights make one
-system of the four streams; its weight beside the hand-shape network's, and the temperature, are learned as
-every ensemble's are (`signlens.fusion.learned_weights`) and cross-fitted: for the clips of a fold on the
-other folds.
+system of the four streams, the mean of the hand-shape networks another; their weights, and the temperature,
+are learned as every ensemble's are (`signlens.fusion.learned_weights`) and cross-fitted: for the clips of a
+fold on the other folds.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
 from signlens.training import run
 from signlens.training.distributed import ALONE
 from signlens.training.experiment import Experiment
-from signlens.training.export import export_onnx
+from signlens.training.export import MeanOfNetworks, export_onnx
 from signlens.training.loop import infer
 from signlens.training.precision import FLOAT32, reduce_precision
 from signlens.training.sources import TEST
@@ -49,6 +49,7 @@ from signlens.training.starter import (
 Logits = dict[str, NDArray[np.float64]]
 
 HAND_SHAPE = "hand_shape"
+"""The hand-shape network; the name of a further one begins with this."""
 KNOWN_ACCEPTED = 0.9
 """Share of rightly recognised out-of-fold clips that must be answered rather than called unknown."""
 
@@ -86,18 +87,54 @@ def load_logits(out: Path, experiment: Experiment, split: str) -> tuple[NDArray[
     return rows, logits
 
 
-def weights_with(hand_weight: float) -> dict[str, float]:
-    """Weights that sum to 1: the hand-shape network's, and SAM-SLR's for the streams on what is left."""
+def is_starter(networks: Iterable[str]) -> bool:
+    """Whether these are the starter's: SAM-SLR's four streams and one or more hand-shape networks."""
+    names = set(networks)
+    return names == {*SAM_SLR_WEIGHTS, *_hand_shapes(names)} and HAND_SHAPE in names
+
+
+def _hand_shapes(networks: Iterable[str]) -> list[str]:
+    return [name for name in networks if name.startswith(HAND_SHAPE)]
+
+
+def networks_of_model(networks: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Network of the model -> the run's networks that it holds: all hand-shape networks become one."""
+    names = list(networks)
+    hands = tuple(_hand_shapes(names))
+    return {name: hands if name == HAND_SHAPE else (name,) for name in names if name not in hands[1:]}
+
+
+def weights_with(hand_weight: float, networks: Iterable[str]) -> dict[str, float]:
+    """Weights that sum to 1: the hand-shape networks share one, SAM-SLR's streams what is left.
+
+    Args:
+        hand_weight: Of the hand-shape networks together, 0..1.
+        networks: Names of all networks.
+    """
     total = sum(SAM_SLR_WEIGHTS.values())
     streams = {name: (1 - hand_weight) * w / total for name, w in SAM_SLR_WEIGHTS.items()}
-    return {**streams, HAND_SHAPE: hand_weight}
+    hands = _hand_shapes(networks)
+    return {**streams, **{name: hand_weight / len(hands) for name in hands}}
 
 
 def learn_hand_weight(logits: Logits, labels: NDArray[np.int64]) -> float:
-    """The hand-shape network's weight, 0..1, beside SAM-SLR's four streams as one system."""
+    """The hand-shape networks' weight, 0..1, beside SAM-SLR's four streams; each of the two is one system."""
     streams = weighted_mean(logits, SAM_SLR_WEIGHTS)
-    systems = {"four streams": streams, HAND_SHAPE: logits[HAND_SHAPE]}
+    systems = {"four streams": streams, HAND_SHAPE: _mean_of_hand_shapes(logits)}
     return learn_weights(systems, labels).weights[HAND_SHAPE]
+
+
+def _mean_of_hand_shapes(logits: Logits) -> NDArray[np.float64]:
+    return weighted_mean(logits, dict.fromkeys(_hand_shapes(logits), 1.0))
+
+
+def _systems(logits: Logits, everything: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """What the tables list beside the baselines: each network, and what is made of several."""
+    made = {**logits, "four streams": ensemble(logits, SAM_SLR_WEIGHTS)}
+    if len(_hand_shapes(logits)) > 1:
+        made["hand-shape networks"] = _mean_of_hand_shapes(logits)
+    made["four streams + hand shape"] = everything
+    return made
 
 
 def _pick(logits: Logits, rows: NDArray[np.bool_], columns: NDArray[np.int64] | None) -> Logits:
@@ -192,14 +229,13 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         other, here = fold != k, fold == k
         weight = learn_hand_weight(_pick(narrow, other, None), local[other])
         hand_weights.append(weight)
-        task[here] = ensemble(_pick(narrow, here, None), weights_with(weight))
-        scores = ensemble(_pick(logits, other, None), weights_with(weight))
+        weights = weights_with(weight, logits)
+        task[here] = ensemble(_pick(narrow, here, None), weights)
+        scores = ensemble(_pick(logits, other, None), weights)
         full[here] = ensemble(
-            _pick(logits, here, None), weights_with(weight), fit_temperature(scores, labels[rows][other])
+            _pick(logits, here, None), weights, fit_temperature(scores, labels[rows][other])
         )
-    systems = dict(narrow)
-    systems["four streams"] = ensemble(narrow, SAM_SLR_WEIGHTS)
-    systems["four streams + hand shape"] = task
+    systems = _systems(narrow, task)
     simple = {
         n: np.zeros((len(rows), len(glosses))) for n in ("1-nearest-neighbour", "RBF SVM on hand features")
     }
@@ -233,9 +269,8 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         "wlasl_ece": expected_calibration_error(np.exp(full), labels[rows]),
         "wlasl_nll": negative_log_likelihood(full, labels[rows]),
     }
-    pooled_scores = [ensemble(logits, weights_with(shipped_weight))]
-    pooled_labels = [labels[rows]]
-    wlasl_temperature = fit_temperature(pooled_scores[0], pooled_labels[0])
+    shipped = weights_with(shipped_weight, logits)
+    wlasl_temperature = fit_temperature(ensemble(logits, shipped), labels[rows])
 
     words = np.array([corpus.classes.index(w) for w in SHARED_WORDS])
     unseen_scores: dict[str, NDArray[np.float64]] = {}
@@ -249,9 +284,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
         order = {int(w): i for i, w in enumerate(words)}
         local = np.array([order[int(c)] for c in labels[rows][keep]])
         narrow = _pick(logits, keep, words)
-        systems = dict(narrow)
-        systems["four streams"] = ensemble(narrow, SAM_SLR_WEIGHTS)
-        systems["four streams + hand shape"] = ensemble(narrow, weights_with(shipped_weight))
+        systems = _systems(narrow, ensemble(narrow, shipped))
         split = splits(corpus)[name]
         train = np.array(
             [
@@ -264,7 +297,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
             joints, seen, train, rows[keep], np.array([order[int(labels[i])] for i in train]), len(words)
         )
         made.append(Table(title, int(keep.sum()), len(words), _rows_of_table({**simple, **systems}, local)))
-        scores = ensemble(logits, weights_with(shipped_weight), wlasl_temperature)
+        scores = ensemble(logits, shipped, wlasl_temperature)
         # A word that only the tested recorder signed cannot be known; it is an unknown sign here.
         known = np.isin(labels[rows], labels[split.train])
         word = labels[rows] != corpus.vocabulary
@@ -277,7 +310,7 @@ def tables(data: Path, experiment: Experiment, out: Path) -> tuple[list[Table], 
     facts["temperature"] = wlasl_temperature
 
     facts.update(_retrieval_gain(out, experiment, StarterSource(data, experiment), fold, task, glosses))
-    facts.update(_unknown_signs(out, experiment, corpus, full, shipped_weight, wlasl_temperature))
+    facts.update(_unknown_signs(out, experiment, corpus, full, shipped, wlasl_temperature))
     for name, scores in unseen_scores.items():
         facts[f"{name}_unseen_word_clips"] = len(scores)
         facts[f"{name}_unseen_words_not_answered_as_a_sign"] = float(
@@ -378,7 +411,7 @@ def _unknown_signs(
     experiment: Experiment,
     corpus: Corpus,
     known: NDArray[np.float64],
-    hand_weight: float,
+    weights: dict[str, float],
     temperature: float,
 ) -> dict[str, Any]:
     """The threshold below which a clip is called unknown, and what it does to glosses never trained."""
@@ -393,7 +426,7 @@ def _unknown_signs(
         "known_wrong_called_unknown": float((best[~right] < threshold).sum() / max((~right).sum(), 1)),
     }
     _, logits = load_logits(out, experiment, "open-set")
-    scores = ensemble(logits, weights_with(hand_weight), temperature)
+    scores = ensemble(logits, weights, temperature)
     outside = _not_a_sign(scores, corpus, threshold)
     facts["left_out_clips"] = len(outside)
     facts["left_out_not_answered_as_a_sign"] = float(outside.mean())
@@ -471,13 +504,19 @@ def package(
 
     made, facts = tables(data, experiment, out)
     corpus, _, _ = prepared_clips(data, 24)
-    weights = weights_with(facts["hand_weight_shipped"])
+    held = networks_of_model(experiment.networks)
+    weights = weights_with(facts["hand_weight_shipped"], held)
     destination.mkdir(parents=True, exist_ok=True)
     networks, hashes = [], {}
     source = StarterSource(data, experiment)
     some = np.arange(0, len(corpus.clips), max(1, len(corpus.clips) // 64))
-    for name, settings in experiment.networks.items():
-        network = run.load_network(out, experiment, (name, "everything"), len(corpus.classes))
+    settings_of = {name: experiment.networks[name] for name in held}
+    for name, settings in settings_of.items():
+        members = [
+            run.load_network(out, experiment, (member, "everything"), len(corpus.classes))
+            for member in held[name]
+        ]
+        network = members[0] if len(members) == 1 else MeanOfNetworks(members)
         file = f"{name}.onnx"
         export_onnx(network, source.inputs(some, settings, None), destination / file)
         reduce_precision(destination / file, precision)
@@ -512,7 +551,7 @@ def package(
 
     model = SignModel(destination)
     rows = gallery_rows(corpus)
-    _, embeddings = model.run({n: source.inputs(rows, s, None) for n, s in experiment.networks.items()})
+    _, embeddings = model.run({n: source.inputs(rows, s, None) for n, s in settings_of.items()})
     hashes[GALLERY_FILE] = Gallery(
         vectors={name: unit_vectors(own) for name, own in embeddings.items()},
         weights=model.weights,
@@ -528,6 +567,7 @@ def package(
         weights,
         card["temperature"],
         KNOWN_ACCEPTED,
+        {name: members for name, members in held.items() if len(members) > 1},
     )
     add_to_model(destination, card, stack)
     _write(document, json.dumps(card, indent=1) + "\n")
