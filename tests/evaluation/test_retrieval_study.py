@@ -9,9 +9,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the study needs the [train] extra")
 pytest.importorskip("sklearn", reason="prototypes need the [train] extra")
 
-from safetensors.torch import save_file  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
+import made_runs  # noqa: E402
 from made_landmark_sets import write_landmark_sets  # noqa: E402
 from signlens.cli import app  # noqa: E402
 from signlens.errors import UsageError  # noqa: E402
@@ -21,7 +21,6 @@ from signlens.training import run as runs  # noqa: E402
 from signlens.training.distributed import ALONE  # noqa: E402
 from signlens.training.experiment import load_experiment  # noqa: E402
 from signlens.training.loop import infer  # noqa: E402
-from signlens.training.networks import build_network  # noqa: E402
 from signlens.training.starter import StarterSource  # noqa: E402
 
 TOML = """
@@ -49,26 +48,8 @@ SPLITS = (*FOLDS, "traduttore-1-to-2", "open-set")
 
 
 def untrained(folder: Path, data: Path, name: str, seed: int, only: tuple[str, ...] = SPLITS) -> Path:
-    """A run as `train` leaves it, with networks as they were drawn."""
-    folder.mkdir()
-    (folder / "experiment.toml").write_text(
-        TOML.format(name=name, only=", ".join(f'"{split}"' for split in only))
-    )
-    (folder / "run.json").write_text(json.dumps({"data": str(data)}))
-    experiment = load_experiment(folder / "experiment.toml")
-    source = StarterSource(data, experiment)
-    for network, split in runs.pieces_of(source, experiment):
-        torch.manual_seed(seed)
-        settings = experiment.networks[network]
-        model = build_network(settings, len(source.classes)).eval()
-        rows = source.splits()[split].score["test"]
-        logits, embedding = infer(model, source, settings, rows, ALONE)
-        piece = runs.piece_folder(folder, (network, split))
-        piece.mkdir(parents=True)
-        save_file(model.state_dict(), piece / "model.safetensors")
-        (piece / "network.json").write_text('{"digest": "made up"}')
-        np.savez(piece / "scores.npz", test_rows=rows, test_logits=logits, test_embedding=embedding)
-    return folder
+    toml = TOML.format(name=name, only=", ".join(f'"{split}"' for split in only))
+    return made_runs.untrained(folder, data, seed, toml)
 
 
 @pytest.fixture(scope="module")

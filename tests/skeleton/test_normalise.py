@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from signlens.errors import InputRejected
 from signlens.skeleton import graph, normalise
@@ -90,6 +91,39 @@ def test_a_left_handed_signer_and_a_right_handed_one_look_the_same() -> None:
     assert theirs.mirrored
     np.testing.assert_allclose(ours.joints, theirs.joints, atol=1e-4)
     np.testing.assert_array_equal(ours.seen, theirs.seen)
+
+
+def both_hands(left_steps: float, right_steps: float) -> np.ndarray:
+    """Both hands seen throughout, each going up and down by its own amount of shoulder widths."""
+    clip = points(frames=21)
+    clip[:] = clip[:1]
+    there = (np.arange(21) % 2)[:, None] * 100.0  # shoulders are 100 pixels apart
+    clip[:, 1, :2], clip[:, 2, :2] = (370, 300), (270, 300)
+    clip[:, normalise.LEFT_HAND, 1] += there * left_steps
+    clip[:, normalise.RIGHT_HAND, 1] += there * right_steps
+    return clip
+
+
+def test_which_hand_leads_is_in_doubt_where_both_do_about_the_same() -> None:
+    # Seen equally, the lead is (left path - right path) / (left path + right path).
+    plain = normalise.prepare(both_hands(0.2, 0.8), 12)
+    assert (plain.mirrored, plain.doubt) == (False, 0)
+    even = normalise.prepare(both_hands(0.5, 0.5), 12)
+    # 0.3 below the margin of 0.3, in units of 0.22: the normal distribution has 8.6 % beyond.
+    assert not even.mirrored
+    assert even.doubt == pytest.approx(0.0863, abs=2e-3)
+    little = normalise.prepare(both_hands(0.64, 0.36), 12)
+    much = normalise.prepare(both_hands(0.67, 0.33), 12)
+    assert (little.mirrored, much.mirrored) == (False, True)
+    assert 0.4 < little.doubt < 0.5
+    assert 0.4 < much.doubt < 0.5
+    assert normalise.prepare(both_hands(0.95, 0.05), 12).doubt == 0
+
+
+@given(st.floats(-3, 3))
+def test_the_probability_that_the_left_hand_leads_is_the_normal_distributions(dominance: float) -> None:
+    expected = norm.cdf(dominance, normalise.DOMINANCE_MARGIN, normalise.DOMINANCE_SPREAD)
+    assert normalise.left_leads(dominance) == pytest.approx(expected, abs=1e-9)
 
 
 def test_frames_without_hands_are_left_out() -> None:

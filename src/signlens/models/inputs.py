@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from signlens.errors import UsageError
 from signlens.skeleton.graph import GRAPHS, REDUCED, Graph
 from signlens.skeleton.hand_features import hand_features
-from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX
+from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX, Signing, mirror
 from signlens.skeleton.sam_slr import centre, clip_tensor, nodes_in_pixels
 from signlens.skeleton.streams import make_stream
 
@@ -92,6 +92,38 @@ def network_input(kind: str, stream: str, joints: Array, seen: Array, graph: str
     if kind == "handshape":
         return hand_features(joints, seen)
     raise UsageError("network", f"there is no kind {kind!r}", "choose slgcn or handshape")
+
+
+def either_hand_leading(signing: Signing) -> tuple[Array, Array]:
+    """A prepared clip and, where it is in doubt which hand leads, the clip with the other hand leading.
+
+    Args:
+        signing: The clip.
+
+    Returns:
+        Joints (V, T, 49, 3) and seen (V, T, 49) of one view or of two; see `expected_logits`.
+    """
+    joints, seen = signing.joints[None], signing.seen[None]
+    if not signing.doubt:
+        return joints, seen
+    other, other_seen = mirror(joints, seen)
+    return np.concatenate([joints, other]), np.concatenate([seen, other_seen])
+
+
+def expected_logits(of_views: Array, doubt: float) -> Array:
+    """The mean of a clip's logits over which hand leads, so that a near tie does not decide the answer.
+
+    Args:
+        of_views: (V, C) logits of the views of `either_hand_leading`, or of the one view of a network that
+            reads the clip otherwise.
+        doubt: `Signing.doubt`, the probability of the second view.
+
+    Returns:
+        (1, C).
+    """
+    if len(of_views) == 1:
+        return of_views
+    return np.asarray((1 - doubt) * of_views[:1] + doubt * of_views[1:], np.float32)
 
 
 def sam_slr_input(keypoints: Array, stream: str, frames: int) -> Array:

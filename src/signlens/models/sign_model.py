@@ -20,7 +20,14 @@ from signlens.errors import PartMissing, UsageError
 from signlens.files import file_sha256
 from signlens.fusion.ensemble import ensemble
 from signlens.models.embedding import FUSED, fuse_embeddings
-from signlens.models.inputs import NORMALISED, SAM_SLR, network_input, sam_slr_input
+from signlens.models.inputs import (
+    NORMALISED,
+    SAM_SLR,
+    either_hand_leading,
+    expected_logits,
+    network_input,
+    sam_slr_input,
+)
 from signlens.pose import PoseClip
 from signlens.recognition import AnswerKind
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, Signing, prepare
@@ -165,6 +172,9 @@ class SignModel:
     def score(self, clip: PoseClip) -> SignScores:
         """Score one clip.
 
+        Where both hands do about the same, the logits are the mean over which of them leads, each with its
+        probability (`Signing.doubt`); the embeddings are those of the likelier one.
+
         Raises:
             InputRejected: The signer's nose and shoulders show in no frame.
         """
@@ -177,17 +187,19 @@ class SignModel:
             if network.preparation == SAM_SLR:
                 inputs[network.name] = sam_slr_input(clip.keypoints, network.stream, network.window)
             else:
-                signing = windows[network.window]
+                joints, seen = either_hand_leading(windows[network.window])
                 inputs[network.name] = network_input(
-                    network.kind, network.stream, signing.joints[None], signing.seen[None], network.graph
+                    network.kind, network.stream, joints, seen, network.graph
                 )
-        logits, embeddings = self.run(inputs)
+        of_views, embeddings = self.run(inputs)
+        signing = next(iter(windows.values()))
+        logits = {name: expected_logits(values, signing.doubt) for name, values in of_views.items()}
         return SignScores(
             log_probabilities=ensemble(logits, self.weights, self.temperature)[0],
             logits={name: values[0] for name, values in logits.items()},
-            embedding=self.fuse_embeddings(embeddings)[0],
+            embedding=self.fuse_embeddings({name: values[:1] for name, values in embeddings.items()})[0],
             embeddings={name: values[0] for name, values in embeddings.items()},
-            signing=next(iter(windows.values())),
+            signing=signing,
             only_rest=cut.only_rest,
         )
 

@@ -6,6 +6,7 @@ The 27 nodes of SL-GCN are among them (`TO_NODES`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,7 @@ class Signing:
             widths; z of a hand from its own root, in the same unit, 0 for the body.
         seen: (T, 49) float32, 1 where the point was found, 0 where it was filled in.
         mirrored: Whether the clip was mirrored to put the dominant hand on the right.
+        doubt: Probability that the other hand is the dominant one, 0..0.5; 0 where it is plain.
         frames_used: How many frames of the source clip it holds before resampling.
         hand_share: Share of the source clip's frames in which a hand was found, 0..1.
     """
@@ -52,6 +54,7 @@ class Signing:
     mirrored: bool
     frames_used: int
     hand_share: float
+    doubt: float = 0.0
 
 
 def fill_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
@@ -166,6 +169,39 @@ def left_dominance(joints: Array, seen: Array) -> float:
 
 
 DOMINANCE_MARGIN = 0.3
+"""From here on the left hand is taken for the dominant one: most signers are right-handed."""
+DOMINANCE_SPREAD = 0.22
+"""Standard deviation of `left_dominance` over looks at one film: what the films of `wlasl-videos` differ by
+when they are filmed again, tilted (`python -m signlens.evaluation.tilted_films` prints it)."""
+LEAST_DOUBT = 0.02
+"""A smaller probability is none."""
+
+
+def left_leads(dominance: float) -> float:
+    """Probability that the left hand is the dominant one, 0..1.
+
+    Where both hands do about the same, another look at the same clip may see the other one lead.
+
+    Args:
+        dominance: See `left_dominance`.
+    """
+    return 0.5 * math.erfc((DOMINANCE_MARGIN - dominance) / (DOMINANCE_SPREAD * math.sqrt(2)))
+
+
+def _hands(points: Array) -> NDArray[np.bool_]:
+    """(T,) whether a hand shows."""
+    present = points[..., 3] > 0
+    return np.asarray(present[:, LEFT_HAND].all(axis=1) | present[:, RIGHT_HAND].all(axis=1))
+
+
+def frames_with_hands(points: Array) -> Array:
+    """The frames that show a hand; all frames where fewer than two do.
+
+    Args:
+        points: (T, 49, 4), see `normalise`.
+    """
+    hand = _hands(points)
+    return points[hand] if hand.sum() >= 2 else points
 
 
 def prepare(points: Array, window: int) -> Signing:
@@ -181,11 +217,12 @@ def prepare(points: Array, window: int) -> Signing:
     Raises:
         InputRejected: As `normalise`.
     """
-    present = points[..., 3] > 0
-    hand = present[:, LEFT_HAND].all(axis=1) | present[:, RIGHT_HAND].all(axis=1)
-    used = points[hand] if hand.sum() >= 2 else points
+    used = frames_with_hands(points)
     joints, seen = normalise(used)
-    mirrored = left_dominance(joints, seen) > DOMINANCE_MARGIN
+    dominance = left_dominance(joints, seen)
+    mirrored = dominance > DOMINANCE_MARGIN
+    doubt = left_leads(dominance)
+    doubt = min(doubt, 1 - doubt)
     if mirrored:
         joints, seen = mirror(joints, seen)
     return Signing(
@@ -193,5 +230,6 @@ def prepare(points: Array, window: int) -> Signing:
         seen=resample(seen, window),
         mirrored=bool(mirrored),
         frames_used=len(used),
-        hand_share=float(hand.mean()),
+        hand_share=float(_hands(points).mean()),
+        doubt=doubt if doubt >= LEAST_DOUBT else 0.0,
     )
