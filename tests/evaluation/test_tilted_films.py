@@ -42,6 +42,25 @@ def test_a_film_is_turned_clockwise_and_keeps_its_frames_and_its_even_size(
         assert (slope + 90) % 180 - 90 == pytest.approx(degrees, abs=1)  # y points down: clockwise
 
 
+def test_the_picture_grows_to_hold_a_tilted_film(tmp_path: Path) -> None:
+    film = tmp_path / "white.mp4"
+    write_video([np.full((120, 160, 3), 255, np.uint8)] * 2, film, fps=25)
+
+    def white(whole: bool) -> tuple[tuple[int, ...], float]:
+        made = tilt(film, 20, tmp_path / "tilted.mp4", whole)
+        with av.open(str(made)) as video:
+            picture = next(video.decode(video=0)).to_ndarray(format="gray")
+        return picture.shape, float((picture > 128).sum()) / (120 * 160)
+
+    shape, kept = white(whole=True)
+    # 120 cos 20 + 160 sin 20 = 167.5 high, 160 cos 20 + 120 sin 20 = 191.4 wide, and even.
+    assert shape == (168, 192)
+    assert kept == pytest.approx(1, abs=0.03)
+    shape, kept = white(whole=False)
+    assert shape == (120, 160)
+    assert kept < 0.9
+
+
 def test_poses_in_the_cache_are_not_extracted_again(tmp_path: Path) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
@@ -57,6 +76,7 @@ def test_poses_in_the_cache_are_not_extracted_again(tmp_path: Path) -> None:
     assert found.upright == found.tilted  # a figure that is tilted without any error is levelled exactly
     assert found.tilt_error == pytest.approx(0, abs=0.1)
     assert found.hands_lost == 0
+    assert found.lead_change == pytest.approx(0, abs=1e-3)
     assert found.original == ""
     write_pose(pose_clip(as_seen(standing(6), 0, 0)), tmp_path / "00123.pose")
     (again,) = compare([film], tmp_path, 20, control=tmp_path)
@@ -77,6 +97,11 @@ def test_the_shares_by_hand() -> None:
     assert made.p_value == 1  # of three films that differ, two and one
     assert made.tilt_error == 1.5
     assert made.hands_lost == pytest.approx(10)
+    assert made.lead_spread == 0
+    leads = [
+        dataclasses.replace(f, lead_change=c) for f, c in zip(films, (0.2, -0.2, 0.2, -0.2), strict=True)
+    ]
+    assert stability(leads).lead_spread == pytest.approx(0.2 / 2**0.5)
     assert made.same_encoded_anew is None
     asked = stability([dataclasses.replace(f, original="a") for f in films])
     assert asked.same_encoded_anew is not None
@@ -90,9 +115,11 @@ def test_a_film_tilted_by_twenty_degrees_shows_the_same_sign(tmp_path: Path) -> 
     from signlens.models.sign_model import SignModel
 
     glosses = SignModel().glosses
-    found = compare([film for film in films_of(FILMS) if film.gloss in glosses], tmp_path, 20)
-    assert len(found) >= 5
-    for film in found:
-        assert film.tilt_error == pytest.approx(0, abs=8)
-    # Six films are too few for a share; one of them is below the threshold of an answer even upright.
-    assert sum(film.upright == film.tilted for film in found) >= len(found) - 1
+    films = [film for film in films_of(FILMS) if film.gloss in glosses]
+    assert len(films) >= 5
+    for whole in (False, True):
+        found = compare(films, tmp_path, 20, whole=whole)
+        for film in found:
+            assert film.tilt_error == pytest.approx(0, abs=8)
+            assert film.upright == film.gloss
+        assert sum(film.upright == film.tilted for film in found) >= 0.9 * len(found)

@@ -4,10 +4,11 @@
     python -m signlens.evaluation.tilted_films --cache FOLDER --control poses [--out films.json]
 
 Every film of ``wlasl-videos`` is written twice, upright and turned clockwise by ffmpeg's own filter, both
-encoded anew; what comes into view is black, and what leaves it is cut off. The real extractor looks at both,
-and the shipped model answers. A film whose gloss the model does not know has a first answer too, only a less
-certain one: whether it stays is asked of all films, and of those apart whose gloss is in the vocabulary.
-The control compares the upright film with the film as it is: what encoding it anew changes by itself.
+encoded anew; what comes into view is black, and what leaves it is cut off, or (``--whole``) the picture grows
+to hold it. The real extractor looks at both, and the shipped model answers. A film whose gloss the model does
+not know has a first answer too, only a less certain one: whether it stays is asked of all films, and of those
+apart whose gloss is in the vocabulary. The control compares the upright film with the film as it is: what
+encoding it anew changes by itself.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from signlens.evaluation.metrics import Interval, wilson
 from signlens.files import whole_file
 from signlens.pose import HolisticExtractor, PoseClip, read_pose, write_pose
 from signlens.recognizer import Recognizer
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX, frames_with_hands, left_dominance, normalise
+from signlens.skeleton.orientation import correct
+from signlens.skeleton.rest import cut_to_signing
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,14 @@ def films_of(folder: Path) -> list[Film]:
     return [Film(paths[row["video_id"].lstrip("0")], row["gloss"]) for row in rows]
 
 
-def tilt(film: Path, degrees: float, target: Path) -> Path:
+def tilt(film: Path, degrees: float, target: Path, whole: bool = False) -> Path:
     """Turn every picture clockwise, with ffmpeg's filter ``rotate``; what comes into view is black.
 
     Args:
         film: A video.
         degrees: How far; 0 only encodes it anew.
         target: Where to, ``.mp4``.
+        whole: Whether the picture grows to hold its corners; else they are cut off, and the size stays.
     """
     import av
     import av.filter
@@ -82,11 +87,15 @@ def tilt(film: Path, degrees: float, target: Path) -> Path:
     ):
         video = source.streams.video[0]
         out: Any = made.add_stream("libx264", rate=video.average_rate or Fraction(25), options={"crf": "16"})
-        out.width, out.height = video.width // 2 * 2, video.height // 2 * 2
+        size = np.array([video.width, video.height])
+        if whole:
+            cosine, sine = abs(np.cos(np.radians(degrees))), abs(np.sin(np.radians(degrees)))
+            size = np.ceil(size * cosine + size[::-1] * sine + 1).astype(int)
+        out.width, out.height = (int(side) // 2 * 2 for side in size)
         out.pix_fmt = "yuv420p"
         graph = av.filter.Graph()
         first = graph.add_buffer(template=video)
-        turn = graph.add("rotate", f"{degrees}*PI/180")
+        turn = graph.add("rotate", f"{degrees}*PI/180:ow={size[0]}:oh={size[1]}")
         cut = graph.add("crop", f"{out.width}:{out.height}:0:0")
         last = graph.add("buffersink")
         for one, other in ((first, turn), (turn, cut), (cut, last)):
@@ -101,16 +110,22 @@ def tilt(film: Path, degrees: float, target: Path) -> Path:
     return target
 
 
-def poses_of(film: Film, degrees: float, cache: Path) -> PoseClip:
+def poses_of(film: Film, degrees: float, cache: Path, whole: bool = False) -> PoseClip:
     """The poses of a tilted film; what is in the cache is not extracted again.
+
+    Args:
+        film: Which.
+        degrees: Clockwise.
+        cache: Folder for the poses.
+        whole: See `tilt`.
 
     Raises:
         InputRejected: The film cannot be read or shows no person.
     """
-    path = cache / f"{film.path.stem}_{degrees:+g}.pose"
+    path = cache / f"{film.path.stem}_{degrees:+g}{'_whole' if whole and degrees else ''}.pose"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        made = tilt(film.path, degrees, path.with_suffix(".mp4"))
+        made = tilt(film.path, degrees, path.with_suffix(".mp4"), whole)
         with HolisticExtractor() as extractor:
             write_pose(extractor.extract(made), path)
         made.unlink()
@@ -132,6 +147,7 @@ class Tilted:
         probability: Of the first answer upright, 0..1.
         tilt_error: Measured tilt less the signer's own upright and less what was added, degrees.
         hands_lost: Frames in which a hand is found upright but not tilted, as a share of those with a hand.
+        lead_change: How much more the left hand leads when tilted (`skeleton.normalise.left_dominance`).
         original: First answer for the film as it is, with correction; empty where that was not asked for.
     """
 
@@ -145,6 +161,7 @@ class Tilted:
     probability: float
     tilt_error: float
     hands_lost: float
+    lead_change: float = 0.0
     original: str = ""
 
 
@@ -154,6 +171,7 @@ def compare(
     degrees: float,
     progress: Callable[[str], None] | None = None,
     control: Path | None = None,
+    whole: bool = False,
 ) -> list[Tilted]:
     """Ask the shipped model about every film, upright and tilted.
 
@@ -163,6 +181,7 @@ def compare(
         degrees: Clockwise.
         progress: Called with a line a film.
         control: Folder with the poses of the films as they are, named like them; not asked for when None.
+        whole: See `tilt`.
 
     Raises:
         InputRejected: A film cannot be read or shows no person.
@@ -171,7 +190,7 @@ def compare(
     made = []
     with Recognizer() as corrected, Recognizer(correct_orientation=False) as as_filmed:
         for film in films:
-            poses = [poses_of(film, angle, cache) for angle in (0.0, degrees)]
+            poses = [poses_of(film, angle, cache, whole) for angle in (0.0, degrees)]
             answers = [corrected.recognize_poses(clip) for clip in poses]
             others = [as_filmed.recognize_poses(clip).predictions[0].gloss for clip in poses]
             rolls = [
@@ -194,12 +213,19 @@ def compare(
                     probability=answers[0].predictions[0].probability,
                     tilt_error=float(rolls[1] - rolls[0] - degrees),
                     hands_lost=_hands_lost(*poses),
+                    lead_change=_lead(poses[1]) - _lead(poses[0]),
                     original=original,
                 )
             )
             if progress is not None:
                 progress(f"{film.path.name} {film.gloss}: {made[-1].upright} -> {made[-1].tilted}")
     return made
+
+
+def _lead(clip: PoseClip) -> float:
+    """How much the left hand leads, as the recogniser sees it."""
+    cut = cut_to_signing(correct(clip)[0].keypoints[:, WHOLE_BODY_INDEX])
+    return left_dominance(*normalise(frames_with_hands(cut.points)))
 
 
 def _hands_lost(upright: PoseClip, tilted: PoseClip) -> float:
@@ -222,6 +248,7 @@ class Stability:
         p_value: McNemar's exact test between the two.
         tilt_error: Median size of the error of the measured tilt, degrees; None where none is measured.
         hands_lost: Mean share of hands that are found upright but not tilted, per cent.
+        lead_spread: Standard deviation of how much the left hand leads, over looks at one film.
         same_encoded_anew: Share that keeps it when only encoded anew; None where that was not asked for.
     """
 
@@ -231,6 +258,7 @@ class Stability:
     p_value: float
     tilt_error: float | None
     hands_lost: float
+    lead_spread: float
     same_encoded_anew: Interval | None
 
 
@@ -247,6 +275,8 @@ def stability(films: Sequence[Tilted]) -> Stability:
         p_value=mcnemar(kept, plain).p_value,
         tilt_error=float(np.median(np.abs(errors[known]))) if known.any() else None,
         hands_lost=float(100 * np.mean([f.hands_lost for f in films])),
+        # Both looks vary, so their difference has twice the variance of one.
+        lead_spread=float(np.std([f.lead_change for f in films]) / np.sqrt(2)),
         same_encoded_anew=(
             wilson(sum(f.original == f.upright for f in films), len(films))
             if all(f.original for f in films)
@@ -261,6 +291,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--films", type=Path, default=default_data() / "wlasl-videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for their poses")
     parser.add_argument("--degrees", type=float, default=20.0)
+    parser.add_argument("--whole", action="store_true", help="the picture grows to hold its corners")
     parser.add_argument("--control", type=Path, help="poses of the films as they are (signlens extract)")
     parser.add_argument("--out", type=Path, help="also write everything as JSON")
     options = parser.parse_args(arguments)
@@ -268,16 +299,20 @@ def main(arguments: list[str] | None = None) -> int:
     def progress(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    found = compare(films_of(options.films), options.cache, options.degrees, progress, options.control)
+    found = compare(
+        films_of(options.films), options.cache, options.degrees, progress, options.control, options.whole
+    )
     groups = {
         "all films": found,
         "gloss in the vocabulary": [f for f in found if f.known],
+        "gloss outside the vocabulary": [f for f in found if not f.known],
         "first answer above 0.5 upright": [f for f in found if f.probability > 0.5],
     }
     print(
-        f"| {options.degrees:+g} degrees | films | same, corrected | as filmed | p | encoded anew | error |"
+        f"| {options.degrees:+g} degrees | films | same, corrected | as filmed | p | encoded anew | error "
+        "| spread of the hands' lead |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     summary = {}
     for name, films in groups.items():
         if not films:
@@ -289,7 +324,10 @@ def main(arguments: list[str] | None = None) -> int:
         anew = made.same_encoded_anew
         control = "-" if anew is None else f"{anew.value:.1f} % ({anew.low:.1f} to {anew.high:.1f})"
         error = "-" if made.tilt_error is None else f"{made.tilt_error:.1f}"
-        print(f"| {name} | {made.films} | {shares} | {made.p_value:.2g} | {control} | {error} |")
+        print(
+            f"| {name} | {made.films} | {shares} | {made.p_value:.2g} | {control} | {error} "
+            f"| {made.lead_spread:.2f} |"
+        )
     if options.out is not None:
         document = {
             "degrees": options.degrees,
