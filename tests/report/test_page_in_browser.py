@@ -164,6 +164,20 @@ def test_no_sideways_scrolling_on_a_phone(visit: Callable[..., Any], name: str) 
     assert outside == []
 
 
+@pytest.mark.parametrize("width", [360, 800, 1280])
+def test_the_number_beside_a_long_gloss_is_not_broken(visit: Callable[..., Any], width: int) -> None:
+    driver = visit("answered", width=width)
+    lines = driver.execute_script(
+        "return [...document.querySelectorAll('.tile-name')].map((e) => {"
+        "  e.querySelector('.gloss').textContent = 'thank-you-very-much';"
+        "  const number = document.createRange();"
+        "  number.selectNodeContents(e.querySelector('.number'));"
+        "  return number.getClientRects().length;"
+        "})"
+    )
+    assert lines == [1] * 4
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_text_contrast_is_aa(visit: Callable[..., Any], name: str, dark: bool) -> None:
