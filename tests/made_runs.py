@@ -1,6 +1,7 @@
 """Runs of networks that have learnt nothing, for tests of what is made of a run."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,42 @@ from signlens.training.loop import infer
 from signlens.training.networks import build_network
 from signlens.training.starter import StarterSource
 
+TOML = """
+name = "{name}"
+seed = 1
+[data]
+dataset = "starter-sets"
+only = [{only}]
+[training]
+batch = 16
+steps = 3
+learning_rate = 1e-3
+[networks.hand_shape]
+kind = "handshape"
+window = 12
+shape = {{ width = 16 }}
+[networks.bone]
+kind = "slgcn"
+stream = "bone"
+window = 12
+shape = {{ channels = [8], strides = [2], temporal_kernel = 3, groups = 4 }}
+"""
 
-def untrained(folder: Path, data: Path, seed: int, toml: str) -> Path:
+
+def untrained(folder: Path, data: Path, name: str, seed: int, only: Sequence[str]) -> Path:
     """A run as `train` leaves it, with networks as they were drawn.
 
     Args:
         folder: Folder of the run, to be made.
         data: Folder of the landmark sets.
+        name: Of the experiment.
         seed: Of the networks.
-        toml: The experiment.
+        only: Names of the splits.
     """
     folder.mkdir()
-    (folder / "experiment.toml").write_text(toml)
+    (folder / "experiment.toml").write_text(
+        TOML.format(name=name, only=", ".join(f'"{split}"' for split in only))
+    )
     (folder / "run.json").write_text(json.dumps({"data": str(data)}))
     experiment = load_experiment(folder / "experiment.toml")
     source = StarterSource(data, experiment)

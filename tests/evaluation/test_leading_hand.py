@@ -9,37 +9,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="the study needs the [train] extra")
 pytest.importorskip("scipy", reason="learned weights need the [train] extra")
 
-import made_runs  # noqa: E402
 from made_landmark_sets import write_landmark_sets  # noqa: E402
+from made_runs import untrained  # noqa: E402
 from signlens.evaluation import leading_hand  # noqa: E402
 from signlens.evaluation.retrieval import open_starter_run  # noqa: E402
 from signlens.models.inputs import network_input  # noqa: E402
 from signlens.skeleton.normalise import mirror, prepare  # noqa: E402
 from signlens.training.run import load_network  # noqa: E402
 
-TOML = """
-name = "small"
-seed = 1
-[data]
-dataset = "starter-sets"
-only = [
-  "wlasl-fold-0", "wlasl-fold-1", "wlasl-fold-2", "wlasl-fold-3", "wlasl-fold-4",
-  "traduttore-1-to-2", "traduttore-2-to-1",
-]
-[training]
-batch = 16
-steps = 3
-learning_rate = 1e-3
-[networks.hand_shape]
-kind = "handshape"
-window = 12
-shape = { width = 16 }
-[networks.bone]
-kind = "slgcn"
-stream = "bone"
-window = 12
-shape = { channels = [8], strides = [2], temporal_kernel = 3, groups = 4 }
-"""
+SPLITS = (*(f"wlasl-fold-{k}" for k in range(5)), "traduttore-1-to-2", "traduttore-2-to-1")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     left = right * [-1, 1.3, 1] + [1, -0.2, 0]
     landmarks[:20, :, 44:107] = left.reshape(20, 30, 63)
     np.savez(path, landmarks=landmarks)
-    return made_runs.untrained(folder / "run", data, 1, TOML)
+    return untrained(folder / "run", data, "small", 1, SPLITS)
 
 
 def test_the_study_answers_every_task_and_prints_it(

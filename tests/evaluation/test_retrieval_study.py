@@ -11,8 +11,8 @@ pytest.importorskip("sklearn", reason="prototypes need the [train] extra")
 
 from typer.testing import CliRunner  # noqa: E402
 
-import made_runs  # noqa: E402
 from made_landmark_sets import write_landmark_sets  # noqa: E402
+from made_runs import untrained  # noqa: E402
 from signlens.cli import app  # noqa: E402
 from signlens.errors import UsageError  # noqa: E402
 from signlens.evaluation import retrieval  # noqa: E402
@@ -23,33 +23,8 @@ from signlens.training.experiment import load_experiment  # noqa: E402
 from signlens.training.loop import infer  # noqa: E402
 from signlens.training.starter import StarterSource  # noqa: E402
 
-TOML = """
-name = "{name}"
-seed = 1
-[data]
-dataset = "starter-sets"
-only = [{only}]
-[training]
-batch = 16
-steps = 3
-learning_rate = 1e-3
-[networks.hand_shape]
-kind = "handshape"
-window = 12
-shape = {{ width = 16 }}
-[networks.bone]
-kind = "slgcn"
-stream = "bone"
-window = 12
-shape = {{ channels = [8], strides = [2], temporal_kernel = 3, groups = 4 }}
-"""
 FOLDS = tuple(f"wlasl-fold-{k}" for k in range(5))
 SPLITS = (*FOLDS, "traduttore-1-to-2", "open-set")
-
-
-def untrained(folder: Path, data: Path, name: str, seed: int, only: tuple[str, ...] = SPLITS) -> Path:
-    toml = TOML.format(name=name, only=", ".join(f'"{split}"' for split in only))
-    return made_runs.untrained(folder, data, seed, toml)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return untrained(tmp_path_factory.mktemp("runs") / "first", data, "first", 1)
+    return untrained(tmp_path_factory.mktemp("runs") / "first", data, "first", 1, SPLITS)
 
 
 @pytest.fixture(scope="module")

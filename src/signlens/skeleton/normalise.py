@@ -44,9 +44,9 @@ class Signing:
             widths; z of a hand from its own root, in the same unit, 0 for the body.
         seen: (T, 49) float32, 1 where the point was found, 0 where it was filled in.
         mirrored: Whether the clip was mirrored to put the dominant hand on the right.
-        doubt: Probability that the other hand is the dominant one, 0..0.5; 0 where it is plain.
         frames_used: How many frames of the source clip it holds before resampling.
         hand_share: Share of the source clip's frames in which a hand was found, 0..1.
+        doubt: Probability that the other hand is the dominant one, 0..0.5; 0 where it is plain.
     """
 
     joints: Array
