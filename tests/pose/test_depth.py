@@ -157,7 +157,9 @@ def test_nearness_comes_back_in_shoulder_widths(
     offsets = offset + rng.normal(0, 5, (len(seen), 1))
     nearness = offsets + factors / (CAMERA_DISTANCE + seen[..., 2])
     depth = depth_from_nearness(clip, "test", nearness, per_frame=frames)
-    np.testing.assert_allclose(depth.z, seen[..., 2], atol=0.03)
+    # The mean nearness of two shoulders, s before and behind their middle, is not the middle's: it is off by
+    # s^2 / distance, which is 0.044 shoulder widths for s = 0.5 sin 70 degrees.
+    np.testing.assert_allclose(depth.z, seen[..., 2], atol=0.044)
     assert depth.reasons == ()
 
 
