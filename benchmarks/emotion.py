@@ -69,7 +69,7 @@ def dan_over(faces: FaceFrames, count: int) -> Callable[[], Any] | None:
         import torch
 
         from signlens.emotion.dan import SCALE, network_input
-        from signlens.models.dan import DAN
+        from signlens.emotion.dan_network import DAN
     except ImportError:
         return None
     torch.set_num_threads(1)

@@ -1,7 +1,7 @@
 """Correcting a 150-frame clip: milliseconds, beside a plain loop over its points.
 
 The plain loop levels and turns point by point, as everybody writes it first. ``turn`` is the same work
-done by `signlens.skeleton.geometry`; ``correct`` also reads depth and cues and decides what to do.
+done by `signlens.orientation.geometry`; ``correct`` also reads depth and cues and decides what to do.
 Processor time of one thread, the fastest of many runs and their median (other work on the machine only
 ever slows a run down). ``gaps``: a clip without legs and feet, one hand missing in a third of the frames, as
 films have it; the others see every point.
@@ -22,9 +22,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.orientation.correction import CorrectionSettings, correct
+from signlens.orientation.geometry import face_camera
 from signlens.pose import LEFT_HAND, PoseClip, Provenance
-from signlens.skeleton.geometry import face_camera
-from signlens.skeleton.orientation import CorrectionSettings, correct
 
 FRAMES, POINTS = 150, 133
 SHOULDERS = (5, 6)

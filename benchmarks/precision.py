@@ -37,7 +37,7 @@ from signlens.training import command, run
 from signlens.training.export import export_onnx
 from signlens.training.precision import FLOAT16, FLOAT32, store_in_half_precision
 from signlens.training.sources import TEST
-from signlens.training.starter import SHARED_WORDS, StarterSource
+from signlens_studies.starter.clips import SHARED_WORDS, StarterSource
 
 INT8 = "int8"
 PRECISIONS = (FLOAT32, FLOAT16, INT8)

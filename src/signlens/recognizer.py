@@ -37,12 +37,13 @@ from signlens.emotion import (
     summarise,
 )
 from signlens.emotion.head import load_head
-from signlens.emotion.signer import resting_frames
+from signlens.emotion.resting_face import resting_frames
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.fusion.ensemble import log_softmax
 from signlens.fusion.evidence import FusionSettings, combine
 from signlens.fusion.stack import STACK_FILE, ModelStack, Parts
 from signlens.models.sign_model import STARTER, SignModel, SignScores
+from signlens.orientation.correction import correct
 from signlens.pose import PoseClip, check_provenance, read_pose
 from signlens.recognition import (
     Answer,
@@ -67,7 +68,6 @@ from signlens.retrieval import (
     embedding_space,
     retrieval_terms,
 )
-from signlens.skeleton.orientation import correct
 
 if TYPE_CHECKING:
     from signlens.pose.holistic import HolisticExtractor

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-ROOT = Path(__file__).parents[2]
+from places import ROOT
 
 
 def pins(name: str) -> dict[str, str]:

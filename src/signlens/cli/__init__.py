@@ -11,7 +11,8 @@ Rooms are imported inside the verbs, so that each starts with what it needs.
 from signlens.cli import recognize  # isort: skip
 from signlens.cli import extract  # isort: skip
 from signlens.cli import search  # isort: skip
-from signlens.cli import gallery  # isort: skip
+from signlens.cli import gallery_verbs as gallery
+
 from signlens.cli import dataset  # isort: skip
 from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip

@@ -201,7 +201,7 @@ def _import_emosign(
     out: Path, sources: list[Path], videos: Path | None, options: Mapping[str, Any], as_json: bool
 ) -> None:
     from signlens.emosign.command import MADE_UP
-    from signlens.emosign.importing import import_emosign
+    from signlens.emosign.released_labels import import_emosign
 
     if len(sources) > 1:
         raise UsageError("SOURCE", "emosign is one CSV file", "name that one")

@@ -95,9 +95,9 @@ def run(
     with errors_to_exit_codes():
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         from signlens.emosign import command as texts
-        from signlens.emosign.baselines import command
-        from signlens.emosign.baselines.fusion import FusionSettings
-        from signlens.emosign.baselines.multimodal import ServerSettings
+        from signlens_studies.emosign.baselines import command
+        from signlens_studies.emosign.baselines.fusion import FusionSettings
+        from signlens_studies.emosign.baselines.multimodal import ServerSettings
 
         if draws < 1:
             raise UsageError("--draws", f"{draws} is no number of resamples", "give 1 or more")
@@ -248,7 +248,7 @@ def grammar(
     """Ask how much of each emotion follows from grammatical markers: matched pairs, partial effects."""
     with errors_to_exit_codes():
         from signlens.emosign import command as texts
-        from signlens.emosign.baselines import command
+        from signlens_studies.emosign.baselines import command
 
         found = command.grammar(
             annotations,

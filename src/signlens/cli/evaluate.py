@@ -16,9 +16,9 @@ from signlens.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from signlens.evaluation.command import Comparison, Details, Evaluation
     from signlens.evaluation.emotion_vectors import EmotionBoost
     from signlens.evaluation.metrics import Interval
+    from signlens.evaluation.results import Comparison, Details, Evaluation
 
 By = Annotated[
     str, typer.Option("--by", help="What the bootstrap draws: clip, or signer with all of their clips.")
@@ -96,7 +96,7 @@ def evaluate(
 ) -> None:
     """Print a run's accuracies, or those of any system's scores, with their intervals."""
     with errors_to_exit_codes():
-        from signlens.evaluation import command
+        from signlens.evaluation import results as command
         from signlens.evaluation.systems import Settings
 
         if retrieval:
@@ -143,7 +143,7 @@ def emotion_boost(emotion: Path | None, gloss_map: str | None) -> EmotionBoost |
         InputRejected: A file is not what it should be.
         UsageError: A map without vectors.
     """
-    from signlens.emotion.boost import load_gloss_map
+    from signlens.emotion.gloss_map import load_gloss_map
     from signlens.evaluation.emotion_vectors import EmotionBoost, read_emotion_vectors
 
     if emotion is None:
@@ -156,7 +156,7 @@ def emotion_boost(emotion: Path | None, gloss_map: str | None) -> EmotionBoost |
 def _print_retrieval(
     run: Path | None, beside: Path | None, scores: Path | None, draws: int, seed: int, as_json: bool
 ) -> None:
-    from signlens.evaluation import retrieval
+    from signlens_studies.retrieval import search_study as retrieval
 
     if (run is None) == (scores is None):
         raise UsageError("--retrieval", "needs one of two", "give RUN, or --scores FILE.npz")

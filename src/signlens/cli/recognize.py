@@ -255,9 +255,9 @@ def _report_files(clips: Sequence[str], report: Path | None) -> list[Path] | Non
 def _write_report(
     result: Recognition, poses: PoseClip | None, destination: Path, recognizer: Recognizer, pictures: bool
 ) -> Exception | None:
-    from signlens.datasets.mediapipe_arrays import default_data, find_poses
     from signlens.recognizer import is_pose_file
     from signlens.report import write_report
+    from signlens_studies.starter.landmark_sets import default_data, find_poses
 
     # A camera cannot be read twice, so its report shows the poses alone.
     shown = pictures and not is_pose_file(result.path) and not result.path.startswith("camera:")

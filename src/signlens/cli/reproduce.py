@@ -12,7 +12,7 @@ from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json
 from signlens.errors import UsageError
 
 if TYPE_CHECKING:
-    from signlens.evaluation.reproduce import Reproduction
+    from signlens_studies.reproduction import Reproduction
 
 
 @app.command()
@@ -100,14 +100,14 @@ def reproduce(
 ) -> None:
     """Print one table of the papers from your data: theirs beside ours."""
     with errors_to_exit_codes():
-        from signlens.emosign import reproduce as emosign
-        from signlens.evaluation import emotion_by_gloss, emotion_tables
-        from signlens.evaluation import orientation_tables as orientation
-        from signlens.evaluation import reproduce as slr_sentiment
-        from signlens.evaluation.reproduce import Request
         from signlens.evaluation.systems import Settings
-        from signlens.report import embedding_map
-        from signlens.training import ablations, fusion_tables
+        from signlens_studies import reproduction as slr_sentiment
+        from signlens_studies.emosign import tables as emosign
+        from signlens_studies.orientation import tables as orientation
+        from signlens_studies.reproduction import Request
+        from signlens_studies.retrieval import embedding_map_page as embedding_map
+        from signlens_studies.sam_slr import ablations
+        from signlens_studies.slr_sentiment import emotion_by_gloss, emotion_tables, fusion_tables
 
         recipes = (
             slr_sentiment.RECIPES

@@ -23,8 +23,8 @@ from signlens.cli.shared import (
 from signlens.errors import UsageError
 
 if TYPE_CHECKING:
+    from signlens.orientation.correction import Correction
     from signlens.pose import PoseClip
-    from signlens.skeleton.orientation import Correction
     from signlens.video import VideoLimits
 
 
@@ -64,9 +64,9 @@ def rotate(
 ) -> None:
     """Turn a clip's poses to the camera and level them; say by how much."""
     with errors_to_exit_codes():
-        from signlens.pose.depth import SOURCES, VIDEO_SOURCES, read_depth
+        from signlens.orientation.correction import CorrectionSettings, correct
+        from signlens.orientation.depth import SOURCES, VIDEO_SOURCES, read_depth
         from signlens.recognizer import is_pose_file
-        from signlens.skeleton.orientation import CorrectionSettings, correct
 
         settings = CorrectionSettings(
             space="2D" if flat else "3D",

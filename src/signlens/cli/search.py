@@ -156,11 +156,11 @@ def _write_report(
     space: str,
     reasons: list[str],
 ) -> None:
-    from signlens.datasets.mediapipe_arrays import default_data, find_poses
+    from signlens.orientation.correction import correct
     from signlens.report.similar import MOST_SHOWN, write_similar
     from signlens.retrieval.building import signing_skeleton
     from signlens.retrieval.gallery import GALLERY_FILE, StoredGallery
-    from signlens.skeleton.orientation import correct
+    from signlens_studies.starter.landmark_sets import default_data, find_poses
 
     held = StoredGallery.open(folder / GALLERY_FILE)
     skeletons = held.skeletons_of({sign.clip for sign in found[:MOST_SHOWN]})

@@ -37,7 +37,7 @@ def train(
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         from signlens.training import command
-        from signlens.training.fusion_experiment import is_fusion_experiment
+        from signlens_studies.slr_sentiment.fusion_experiment import is_fusion_experiment
 
         if is_fusion_experiment(experiment):
             _train_fusion(experiment, data, out)
@@ -72,7 +72,7 @@ def _train_fusion(experiment: Path, data: Path | None, out: Path) -> None:
     from signlens.errors import UsageError, require_extra
 
     try:
-        from signlens.training.fusion import train_fusion
+        from signlens_studies.slr_sentiment.fusion import train_fusion
     except ImportError as error:
         raise require_extra("train", error.name or "torch") from None
     if data is None:

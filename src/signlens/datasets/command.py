@@ -22,10 +22,10 @@ from signlens.datasets.labels import (
     read_gloss_list,
     split_by_signer,
 )
-from signlens.datasets.mediapipe_arrays import open_traduttore, open_wlasl50
 from signlens.datasets.slr_sentiment import read_slr_sentiment
 from signlens.datasets.wlasl import read_wlasl
 from signlens.errors import InputRejected, UsageError
+from signlens_studies.starter.landmark_sets import open_traduttore, open_wlasl50
 
 if TYPE_CHECKING:
     from signlens.video import VideoLimits

@@ -318,7 +318,7 @@ def label_agreement(
         draws: Resamples for each interval.
         seed: Seed of the resamples.
     """
-    from signlens.emosign.paper import ALPHA, ALPHA_AVERAGE_PRINTED, alpha_mean
+    from signlens_studies.emosign.paper import ALPHA, ALPHA_AVERAGE_PRINTED, alpha_mean
 
     rows: list[dict[str, Any]] = []
     for label in LABELS:

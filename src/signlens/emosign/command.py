@@ -96,7 +96,7 @@ def score_file(
     found = score(answered, data, rule=rule, ratings=ratings, draws=draws, seed=seed)
     drawn: list[Path] = []
     if figures is not None:
-        from signlens.emosign.figures import draw_figures
+        from signlens_studies.emosign.figures import draw_figures
 
         drawn = draw_figures(found, data, figures)
     return {"predictions": str(predictions), **found, "figures": [str(path) for path in drawn]}

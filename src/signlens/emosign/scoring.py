@@ -2,7 +2,8 @@
 
 "Weighted accuracy" (wAcc) is what the paper prints under that name: the mean of the classes' recalls,
 known as balanced accuracy. Every wAcc of its emotion table is reproduced so
-(`signlens.emosign.paper.recovered_wacc`), and a constant answer gets 33.33 in 3 and 14.29 in 7 classes.
+(`signlens_studies.emosign.paper.recovered_wacc`), and a constant answer gets 33.33 in 3 and 14.29 in 7
+classes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emosign import cues, paper
+from signlens.emosign import cues
 from signlens.emosign.annotations import EMOTIONS, EmoSign, EmoSignClip
 from signlens.emosign.predictions import Prediction
 from signlens.emosign.ratings import Rating, aggregate
@@ -35,6 +36,7 @@ from signlens.emosign.tasks import (
 )
 from signlens.errors import InputRejected
 from signlens.evaluation.metrics import Interval
+from signlens_studies.emosign import paper
 
 Classes = NDArray[np.int64]
 REFUSED_CLASS = -1

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion.landmarks import POINTS, STABLE_POINTS
+from signlens.pose.face_points import POINTS, STABLE_POINTS
 from signlens.pose.networks import import_opencv
 
 FloatArray = NDArray[np.float64]

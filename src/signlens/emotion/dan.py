@@ -1,9 +1,9 @@
-"""The provider `dan`: the face network of the SLR-sentiment paper (`signlens.models.dan`).
+"""The provider `dan`: the face network of the SLR-sentiment paper (`signlens.emotion.dan_network`).
 
 No weights of it ship. A user who has the authors' checkpoint of AffectNet-8, or weights of an own training
-(`signlens.training.dan`), names the file. The largest face near the signer's head is cut out as a square,
-shrunk to 224 x 224 RGB pixels, and ImageNet's mean and deviation are taken out, as the authors do; the
-SLR-sentiment paper's code gave the network blue for red (see `signlens.emotion.paper`).
+(`signlens_studies.expression.dan`), names the file. The largest face near the signer's head is cut out as a
+square, shrunk to 224 x 224 RGB pixels, and ImageNet's mean and deviation are taken out, as the authors do;
+the SLR-sentiment paper's code gave the network blue for red (see `signlens_studies.slr_sentiment.haar_face`).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class DanProvider:
         if not path.is_file():
             raise PartMissing(path, "there is no such weights file", "check the path")
         try:
-            from signlens.models.dan import read_weights
+            from signlens.emotion.dan_network import read_weights
         except ImportError as error:
             raise require_extra("train", error.name or "torch") from error
         self.model, self.expressions = read_weights(path)

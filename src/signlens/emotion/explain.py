@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion.boost import GlossMap, boost_terms
+from signlens.emotion.gloss_map import GlossMap, boost_terms
 from signlens.recognition import EMOTIONS, EmotionReading, ExplainedAway, Explaining, HeldBack, Marker
 
 Array = NDArray[np.float64]
@@ -118,7 +118,7 @@ def face_terms(
         reading: What the face shows; None when no face was seen.
         markers: The clip's markers; what is empty or unread explains nothing.
         gloss_map: Which gloss goes with which emotion.
-        strength: Lambda, see `signlens.emotion.boost.boost_terms`.
+        strength: Lambda, see `signlens.emotion.gloss_map.boost_terms`.
         top_k: Only the best k by log-probability are touched.
         log_probabilities: (C,) before the boost.
         explain: False for the boost alone, as if there were no markers.

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.appearance import cut_square
-from signlens.emotion.landmarks import POINTS
 from signlens.emotion.provider import FaceFrames
 from signlens.errors import UsageError
+from signlens.pose.face_points import POINTS
 from signlens.pose.networks import import_opencv
 
 FloatArray = NDArray[np.float64]

@@ -1,7 +1,7 @@
 """The expression head: canonical face shape to calibrated probabilities of eight expressions.
 
 A multinomial logistic regression. Training whitens the shape by principal components and
-regularises there (`signlens.training.emotion`); since every step is linear, the shipped head is the
+regularises there (`signlens_studies.expression.head`); since every step is linear, the shipped head is the
 one matrix that they multiply out to. Beside it stands a branch that looks at the face's picture, where there
 is one (`signlens.emotion.appearance`); without a picture the points answer alone.
 """
@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.appearance import HISTOGRAMS, AppearanceHead, Framing, describe
-from signlens.emotion.landmarks import MEASURES, POINTS, measures, remove_head_pose, symmetric_outline
 from signlens.errors import PartMissing
 from signlens.files import whole_file
+from signlens.pose.face_points import MEASURES, POINTS, measures, remove_head_pose, symmetric_outline
 from signlens.recognition import EMOTIONS
 
 FORMAT = 2
@@ -44,7 +44,7 @@ class ExpressionHead:
         bias: (8,).
         temperature: The points' logits are divided by it before the softmax; above 1 softens.
         neutral: (8,) mean log-probabilities of held-out signers' faces at rest: what this head usually says
-            of a resting face (see `signlens.emotion.signer`).
+            of a resting face (see `signlens.emotion.resting_face`).
         appearance: The branch that looks at pictures; None for a head without one.
     """
 
@@ -186,7 +186,9 @@ def load_head(folder: str | Path | None = None) -> ExpressionHead:
     """
     source = SHIPPED if folder is None else Path(folder)
     remedy = (
-        "reinstall signlens" if folder is None else "train it again (python -m signlens.training.emotion)"
+        "reinstall signlens"
+        if folder is None
+        else "train it again (python -m signlens_studies.expression.head)"
     )
     path = source / WEIGHTS_FILE
     try:

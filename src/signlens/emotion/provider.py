@@ -89,7 +89,7 @@ class EmotionProvider(Protocol):
 
     @property
     def neutral(self) -> NDArray[np.float64]:
-        """(8,) log-probabilities that it usually gives a resting face (see `signlens.emotion.signer`)."""
+        """(8,) log-probabilities that it usually gives a resting face (`signlens.emotion.resting_face`)."""
         ...
 
     def read(self, faces: FaceFrames) -> FrameExpressions:

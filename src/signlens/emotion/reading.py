@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from signlens.emotion.faces import FaceAlbum
 from signlens.emotion.provider import EmotionProvider, FaceFrames, FrameExpressions, LandmarkProvider
-from signlens.emotion.signer import SignerBaseline, without_baseline
+from signlens.emotion.resting_face import SignerBaseline, without_baseline
 from signlens.errors import UsageError
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.recognition import EMOTIONS, EmotionMoment, EmotionReading

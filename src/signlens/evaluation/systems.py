@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion.boost import add_log_boost, multiply_logits
+from signlens.emotion.gloss_map import add_log_boost, multiply_logits
 from signlens.errors import UsageError
 from signlens.evaluation.comparison import fits
 from signlens.evaluation.emotion_vectors import EmotionBoost

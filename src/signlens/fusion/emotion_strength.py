@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion.boost import add_log_boost, top_classes
+from signlens.emotion.gloss_map import add_log_boost, top_classes
 from signlens.errors import UsageError
 from signlens.fusion.ensemble import log_softmax
 

@@ -30,8 +30,8 @@ from signlens.models.inputs import (
 )
 from signlens.pose import PoseClip
 from signlens.recognition import AnswerKind
+from signlens.signing.rest import cut_to_signing
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, Signing, prepare
-from signlens.skeleton.rest import cut_to_signing
 
 STARTER = Path(__file__).parent / "weights" / "starter"
 """Folder of the model that ships with the package."""

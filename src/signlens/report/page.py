@@ -557,15 +557,20 @@ def _inline(text: str) -> tuple[Markup, str]:
     return Markup(text), f"'sha256-{digest}'"
 
 
-def render(template: str, script_name: str = "report.js", **context: Any) -> str:
+def render(
+    template: str, script_name: str = "report.js", package: str = "signlens.report", **context: Any
+) -> str:
     """A page of this folder's templates, with the style sheet and a script inside it.
 
     Args:
         template: Name of the template.
         script_name: Name of the script.
+        package: Whose templates, before those of this room.
         context: What the template shows.
     """
-    loader = jinja2.PackageLoader("signlens.report", "templates")
+    loader = jinja2.ChoiceLoader(
+        [jinja2.PackageLoader(name, "templates") for name in dict.fromkeys((package, "signlens.report"))]
+    )
     environment = jinja2.Environment(
         loader=loader,
         autoescape=True,

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.orientation.correction import Correction
+from signlens.orientation.depth.depth import Depth, filled_z
+from signlens.orientation.depth.landmark import landmark_depth
+from signlens.orientation.geometry import shoulder_frame
 from signlens.pose.clip import PoseClip
-from signlens.pose.depth.landmark import landmark_depth
-from signlens.pose.depth.reading import Depth, filled_z
 from signlens.report.drawing import WHOLE_BODY_LIMBS, still
 from signlens.report.page import render, write_page
-from signlens.skeleton.geometry import shoulder_frame
-from signlens.skeleton.orientation import Correction
 
 MOST_FRAMES = 240
 """A longer clip is shown by evenly spaced frames."""

@@ -3,7 +3,7 @@
 from signlens.models.embedding import FUSED
 from signlens.retrieval.gallery import GALLERY_FILE, Gallery, GalleryClip, embedding_space, unit_vectors
 from signlens.retrieval.index import ExactIndex, Found, Index
-from signlens.retrieval.scores import (
+from signlens.retrieval.votes import (
     OUTSIDE,
     TOP_K,
     centroid_means,

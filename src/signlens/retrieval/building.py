@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from signlens.errors import InputRejected, PartMissing
 from signlens.pose.clip import PoseClip
 from signlens.retrieval.gallery import Gallery, GalleryClip, Skeletons, unit_vectors
+from signlens.signing.rest import cut_to_signing
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, prepare
-from signlens.skeleton.rest import cut_to_signing
 
 if TYPE_CHECKING:
     from signlens.models.sign_model import SignScores

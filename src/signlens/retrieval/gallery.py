@@ -25,7 +25,7 @@ from signlens.files import whole_file
 from signlens.models.embedding import FUSED, fuse_embeddings
 from signlens.recognition import SimilarSign
 from signlens.retrieval.index import SAME_CLIP, ExactIndex, Found, Rows, unit_query
-from signlens.retrieval.scores import nearest_first
+from signlens.retrieval.votes import nearest_first
 
 GALLERY_FILE = "gallery.safetensors"
 """Name of the gallery in a model's folder, and in a folder of its own."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
-from signlens.retrieval.scores import nearest_first
+from signlens.retrieval.votes import nearest_first
 
 Rows = NDArray[np.int64]
 Vectors = NDArray[np.float32]

@@ -172,7 +172,7 @@ DOMINANCE_MARGIN = 0.3
 """From here on the left hand is taken for the dominant one: most signers are right-handed."""
 DOMINANCE_SPREAD = 0.22
 """Standard deviation of `left_dominance` over looks at one film: what the films of `wlasl-videos` differ by
-when they are filmed again, tilted (`python -m signlens.evaluation.tilted_films` prints it)."""
+when they are filmed again, tilted (`python -m signlens_studies.orientation.tilted_films` prints it)."""
 LEAST_DOUBT = 0.02
 """A smaller probability is none."""
 

@@ -22,7 +22,7 @@ RUN_FILE = "run.json"
 
 def data_of(experiment: Experiment, given: Path | None) -> Path:
     """Where an experiment's clips stand: as given, else as its file says (from the present folder)."""
-    from signlens.datasets.mediapipe_arrays import default_data
+    from signlens_studies.starter.landmark_sets import default_data
 
     if given is not None:
         return given
@@ -145,8 +145,9 @@ def starter_tables(run: Path) -> tuple[str, dict[str, Any]] | None:
         UsageError: The folder is not a run's.
         PartMissing: A piece has not been trained.
     """
-    from signlens.training import starter_results, streams
-    from signlens.training.starter import StarterSource
+    from signlens_studies.sam_slr import streams
+    from signlens_studies.starter import results as starter_results
+    from signlens_studies.starter.clips import StarterSource
 
     experiment, data = open_run(run)
     if _is_starter(experiment):
@@ -171,8 +172,9 @@ def export(run: Path, destination: Path, precision: str = "float32") -> dict[str
         UsageError: The folder is not a run's, or there is no such precision.
         PartMissing: A piece has not been trained.
     """
-    from signlens.training import package, starter_results
+    from signlens.training import package
     from signlens.training.precision import check_precision
+    from signlens_studies.starter import results as starter_results
 
     check_precision(precision)
     experiment, data = open_run(run)

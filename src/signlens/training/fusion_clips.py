@@ -23,16 +23,16 @@ from signlens.evaluation.scores import ScoreSet, read_scores
 from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, log_softmax, weighted_mean
 from signlens.fusion.learned_weights import choose_weights, make_folds
 from signlens.fusion.stack import Vote
-from signlens.retrieval.scores import class_means, class_shares, one_hot, top_k
+from signlens.retrieval.votes import class_means, class_shares, one_hot, top_k
 from signlens.training import run as runs
 from signlens.training.distributed import ALONE
 from signlens.training.experiment import Experiment
-from signlens.training.fusion_experiment import IN_SAMPLE, OUT_OF_FOLD, REDUCTIONS
 from signlens.training.loop import infer
 from signlens.training.package import gallery_rows as some_of_each_gloss
 from signlens.training.sources import TEST, VALIDATION, ClipSource, Rows, Split
-from signlens.training.starter import StarterSource
-from signlens.training.starter_results import gallery_rows, is_starter, learn_hand_weight, weights_with
+from signlens_studies.slr_sentiment.fusion_experiment import IN_SAMPLE, OUT_OF_FOLD, REDUCTIONS
+from signlens_studies.starter.clips import StarterSource
+from signlens_studies.starter.results import gallery_rows, is_starter, learn_hand_weight, weights_with
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -24,7 +24,7 @@ from signlens.errors import UsageError
 from signlens.training.checkpoint import load_checkpoint, save_checkpoint
 from signlens.training.distributed import World, share_batch_norm
 from signlens.training.experiment import NetworkSettings
-from signlens.training.networks import build_network
+from signlens.training.network_kinds import build_network
 from signlens.training.objectives import (
     ARCFACE,
     SUPERVISED_CONTRASTIVE,

@@ -32,9 +32,9 @@ from signlens.training import loop
 from signlens.training.curves import draw_curve
 from signlens.training.distributed import ALONE, World, join_world
 from signlens.training.experiment import STARTER_SETS, Experiment
-from signlens.training.networks import build_network
+from signlens.training.network_kinds import build_network
 from signlens.training.sources import TEST, VALIDATION, ClipSource, DatasetSource
-from signlens.training.starter import StarterSource
+from signlens_studies.starter.clips import StarterSource
 
 Piece = tuple[str, str]
 """A network and a split, by name."""

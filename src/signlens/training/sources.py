@@ -215,7 +215,7 @@ def heatmap_batch(
         amount: How strongly to vary; SAM-SLR's variation of frames comes in any case.
         rng: Source of randomness; None in evaluation.
     """
-    from signlens.training.networks import configuration_of
+    from signlens.training.network_kinds import configuration_of
 
     shape = configuration_of(network, 1)
     maps = {"frames": shape.frames, "magnification": shape.magnification, "size": shape.size}

@@ -1,0 +1,1 @@
+"""Where the signer stands to the camera, and turning them to it."""

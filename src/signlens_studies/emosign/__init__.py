@@ -1,0 +1,1 @@
+"""EmoSign: the paper's tables, its baselines, and grammar against affect."""

@@ -1,0 +1,1 @@
+"""How the shipped expression network came to be."""

@@ -1,0 +1,329 @@
+"""Train DAN (`signlens.emotion.dan_network`) on face crops, and say how it does on people it has not seen.
+
+``python -m signlens_studies.expression.dan EXPERIMENT --data CKPLUS48 --out DIR``
+
+As its authors train it: Adam without weight decay, a rate that decays exponentially by epoch, classes drawn
+equally often, flips, affine changes and erased patches; cross-entropy, affinity and partition losses of the
+same weight. Whole subjects are held out, and nothing is chosen by them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from signlens.emotion.dan import IMAGENET_DEVIATION, IMAGENET_MEAN
+from signlens.emotion.dan_network import DAN, AffinityLoss, DANConfig, partition_loss, save_weights
+from signlens.errors import InputRejected, SignLensError, UsageError
+from signlens.files import whole_file
+from signlens.recognition import EMOTIONS
+from signlens_studies.expression.head import folds_by_person, read_crops, subject_interval
+
+EXPRESSIONS = EMOTIONS[1:]
+"""What CK+'s crops show; there is no neutral face among them."""
+
+
+@dataclass(frozen=True)
+class DanAugmentation:
+    """How training faces are changed at random.
+
+    Attributes:
+        affine_share: Share of the faces that are turned, shrunk and moved.
+        degrees: Turned by at most so much.
+        smallest: Shrunk to at least this size.
+        shift: Moved by at most this share of the side.
+        erase_share: Share of the faces in which a rectangle is blanked.
+        most_erased: Largest share of the picture that it covers.
+    """
+
+    affine_share: float
+    degrees: float
+    smallest: float
+    shift: float
+    erase_share: float
+    most_erased: float
+
+
+@dataclass(frozen=True)
+class DanExperiment:
+    """One experiment, as its TOML file says; an unknown or missing key is an error."""
+
+    name: str
+    seed: int
+    folds: int
+    held_out_fold: int
+    bootstrap: int
+    side: int
+    epochs: int
+    batch: int
+    learning_rate: float
+    decay: float
+    augmentation: DanAugmentation
+
+
+def load_experiment(path: str | Path) -> DanExperiment:
+    """Read an experiment file.
+
+    Raises:
+        UsageError: Unreadable, unknown or missing keys, or values of the wrong kind or out of range.
+    """
+
+    def wrong(problem: str) -> UsageError:
+        return UsageError(path, problem, "correct the file")
+
+    try:
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise wrong(f"the experiment cannot be read ({error})") from error
+    part = table.get("augmentation")
+    for kind, found in ((DanExperiment, table), (DanAugmentation, part)):
+        known = {f.name: f.type for f in fields(kind)}
+        if not isinstance(found, dict) or set(found) != set(known):
+            given = set(found) if isinstance(found, dict) else set()
+            raise wrong(f"unknown keys {sorted(given - set(known))}, missing {sorted(set(known) - given)}")
+        for name, kinds in known.items():
+            allowed: Any = {"str": str, "int": int, "float": (int, float)}.get(str(kinds), dict)
+            if not isinstance(found[name], allowed) or isinstance(found[name], bool):
+                raise wrong(f"{name} = {found[name]!r} is of the wrong kind")
+    e = DanExperiment(**{**table, "augmentation": DanAugmentation(**table["augmentation"])})
+    if e.folds < 2 or not 0 <= e.held_out_fold < e.folds:
+        raise wrong("held_out_fold must be one of at least 2 folds")
+    if min(e.epochs, e.bootstrap) < 1 or e.batch < 2 or not 32 <= e.side <= 512:
+        raise wrong("epochs and bootstrap must be at least 1, batch 2, side 32 to 512")
+    if not (e.learning_rate > 0 and 0 < e.decay <= 1):
+        raise wrong("learning_rate must be over 0, decay over 0 and at most 1")
+    a = e.augmentation
+    shares = (a.affine_share, a.erase_share, a.most_erased, a.shift)
+    if not all(0 <= v <= 1 for v in shares) or not 0 < a.smallest <= 1 or not 0 <= a.degrees <= 180:
+        raise wrong("a share of the augmentation is out of range")
+    return e
+
+
+def prepared(crops: Tensor, side: int) -> Tensor:
+    """Grey crops as the network reads them.
+
+    Args:
+        crops: (N, H, W) grey, 0 to 255.
+        side: Pixels along each side of the result.
+
+    Returns:
+        (N, 3, side, side), ImageNet's mean and deviation taken out.
+    """
+    large = functional.interpolate(
+        crops[:, None].float() / 255, (side, side), mode="bilinear", antialias=True
+    )
+    mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    return (large.expand(-1, 3, -1, -1) - mean) / deviation
+
+
+def augmented(faces: Tensor, settings: DanAugmentation, generator: torch.Generator) -> Tensor:
+    """Prepared faces flipped, turned, shrunk, moved and partly erased at random, (N, 3, S, S)."""
+    count, _, side, _ = faces.shape
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(*(shape or (count,)), generator=generator)
+
+    changed = (uniform(0, 1) < settings.affine_share).float()
+    angle = uniform(-1, 1) * math.radians(settings.degrees) * changed
+    # A grid samples from the source: what shrinks the face has a scale above 1.
+    scale = 1 / (1 + (uniform(settings.smallest, 1) - 1) * changed)
+    shift = uniform(-2 * settings.shift, 2 * settings.shift, count, 2) * changed[:, None]
+    flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    rows = (
+        torch.stack([cosine * flip, -sine, shift[:, 0]], dim=1),
+        torch.stack([sine * flip, cosine, shift[:, 1]], dim=1),
+    )
+    grid = functional.affine_grid(torch.stack(rows, dim=1), list(faces.shape), align_corners=False)
+    result = functional.grid_sample(faces, grid, align_corners=False, padding_mode="zeros")
+    erase = (uniform(0, 1) < settings.erase_share).tolist()
+    for face, erased in zip(result, erase, strict=True):
+        area, ratio = uniform(0.02, max(0.02, settings.most_erased), 1).item(), uniform(-1, 1, 1).exp().item()
+        height, width = (max(1, min(side, round(side * math.sqrt(area * r)))) for r in (ratio, 1 / ratio))
+        corner = torch.rand(2, generator=generator)
+        top, left = (
+            int(c * (side - size + 1)) for c, size in zip(corner.tolist(), (height, width), strict=True)
+        )
+        if erased:
+            face[:, top : top + height, left : left + width] = 0
+    return result
+
+
+def balanced_order(label: Tensor, generator: torch.Generator) -> Tensor:
+    """As many rows as there are, drawn with replacement, every class equally likely."""
+    weight = 1.0 / torch.bincount(label).clamp(min=1)[label].double()
+    return torch.multinomial(weight, len(label), replacement=True, generator=generator)
+
+
+def train(
+    crops: Tensor, label: Tensor, experiment: DanExperiment, say: Callable[[str], None]
+) -> tuple[DAN, list[dict[str, float]]]:
+    """A network of some faces.
+
+    Args:
+        crops: (N, H, W) grey, 0 to 255.
+        label: (N,) number of the expression in `EXPRESSIONS`.
+        experiment: Its settings.
+        say: Told of each epoch.
+
+    Returns:
+        The network after the last epoch, and the mean losses of every epoch.
+    """
+    generator = torch.Generator().manual_seed(experiment.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(experiment.seed)
+        model = DAN(DANConfig(len(EXPRESSIONS)))
+        affinity = AffinityLoss(len(EXPRESSIONS))
+    faces = prepared(crops, experiment.side)
+    optimiser = torch.optim.Adam([*model.parameters(), *affinity.parameters()], experiment.learning_rate)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, experiment.decay)
+    history = []
+    for epoch in range(experiment.epochs):
+        model.train()
+        order = balanced_order(label, generator)
+        sums, steps = np.zeros(3), 0
+        for batch in order.split(experiment.batch):
+            if len(batch) < 2:  # batch normalisation needs more than one face
+                continue
+            inputs = augmented(faces[batch], experiment.augmentation, generator)
+            logits, pooled, heads = model(inputs)
+            losses = (
+                functional.cross_entropy(logits, label[batch]),
+                affinity(pooled, label[batch]),
+                partition_loss(heads),
+            )
+            optimiser.zero_grad()
+            sum(losses, torch.zeros(())).backward()
+            optimiser.step()
+            sums += [float(v.detach()) for v in losses]
+            steps += 1
+        schedule.step()
+        cross_entropy, drawn, kept_apart = (sums / steps).tolist()
+        history.append({"cross_entropy": cross_entropy, "affinity": drawn, "partition": kept_apart})
+        say(
+            f"epoch {epoch + 1} of {experiment.epochs}: "
+            + ", ".join(f"{k} {v:.3f}" for k, v in history[-1].items())
+        )
+    return model.eval(), history
+
+
+def answers(model: DAN, crops: Tensor, side: int, batch: int = 64) -> NDArray[np.int64]:
+    """(N,) the number of the expression that the network gives each crop."""
+    with torch.inference_mode():
+        found = [model(prepared(part, side))[0].argmax(dim=1) for part in crops.split(batch)]
+    return torch.cat(found).numpy()
+
+
+def run(experiment_file: Path, data: Path, out: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train on all but the held-out fold, test on that one, write weights and report.
+
+    Returns:
+        The report that is written to ``report.json``.
+
+    Raises:
+        UsageError: The experiment, or a folder that cannot be written.
+        InputRejected: The crops.
+    """
+    import cv2
+
+    experiment = load_experiment(experiment_file)
+    files, emotion, person = read_crops(data)
+    pictures = [cv2.imread(str(f), cv2.IMREAD_GRAYSCALE) for f in files]
+    for file, picture in zip(files, pictures, strict=True):
+        if picture is None or picture.shape != pictures[0].shape:
+            raise InputRejected(file, "not readable, or of another size than the others", "restore the file")
+    crops = torch.from_numpy(np.stack(pictures))
+    label = np.asarray(emotion) - 1
+    held = folds_by_person(person, experiment.folds, experiment.seed) == experiment.held_out_fold
+    started = time.process_time()
+    model, history = train(crops[~held], torch.from_numpy(label[~held]), experiment, say)
+    seconds = time.process_time() - started
+    guess = answers(model, crops[held], experiment.side)
+    right = guess == label[held]
+    common = int(np.bincount(label[~held], minlength=len(EXPRESSIONS)).argmax())
+    majority = label[held] == common
+    people = person[held]
+    interval = [subject_interval(v, people, experiment.bootstrap, experiment.seed) for v in (right, majority)]
+    gain = _paired_interval(right, majority, people, experiment.bootstrap, experiment.seed)
+    report = {
+        "experiment": experiment.name,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_on": {"faces": int((~held).sum()), "subjects": len(np.unique(person[~held]))},
+        "tested_on": {"faces": int(held.sum()), "subjects": len(np.unique(people))},
+        "accuracy": float(right.mean()),
+        "interval_95": interval[0],
+        "recall": {
+            name: float(right[label[held] == i].mean()) if (label[held] == i).any() else None
+            for i, name in enumerate(EXPRESSIONS)
+        },
+        "always_the_most_frequent": {
+            "expression": EXPRESSIONS[common],
+            "accuracy": float(majority.mean()),
+            "interval_95": interval[1],
+        },
+        "gain_interval_95": gain,
+        "losses": history,
+        "cpu_seconds": round(seconds, 1),
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        facts = {"experiment": experiment.name, "trained_on": "CK+ 48x48 crops; research only"}
+        report["sha256"] = save_weights(model, EXPRESSIONS, out / "dan.safetensors", facts)
+        with whole_file(out / "report.json") as part:
+            part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(out, f"it cannot be written ({error.strerror})", "choose another folder") from None
+    return report
+
+
+def _paired_interval(
+    ours: NDArray[np.bool_], theirs: NDArray[np.bool_], person: NDArray[np.str_], draws: int, seed: int
+) -> tuple[float, float]:
+    """95 % interval of the difference of two accuracies on the same faces, drawing whole subjects."""
+    people, index = np.unique(person, return_inverse=True)
+    hits = np.bincount(index, weights=ours.astype(float) - theirs, minlength=len(people))
+    size = np.bincount(index, minlength=len(people))
+    pick = np.random.default_rng(seed).integers(len(people), size=(draws, len(people)))
+    low, high = np.quantile(hits[pick].sum(axis=1) / size[pick].sum(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m signlens_studies.expression.dan", description="Train DAN on CK+."
+    )
+    parser.add_argument("experiment", type=Path, help="experiment file (TOML)")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the CK+ crops")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the weights and report.json")
+    options = parser.parse_args(arguments)
+    try:
+        report = run(
+            options.experiment,
+            options.data,
+            options.out,
+            lambda text: print(text, file=sys.stderr, flush=True),
+        )
+    except SignLensError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(report, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Non-manual markers measured on rendered signers."""

@@ -1,0 +1,1 @@
+"""Does turning the signer to the camera help: virtual cameras, tilted films, depth cues."""

@@ -1,0 +1,1 @@
+"""Does the embedding find signs that look alike: recall, choices, maps."""

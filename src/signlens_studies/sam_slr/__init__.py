@@ -1,0 +1,1 @@
+"""SAM-SLR: the streams and the ablations of its skeleton branch."""

@@ -1,0 +1,1 @@
+"""How the shipped sign model came to be: its data, splits, tables and choices."""
