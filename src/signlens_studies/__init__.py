@@ -1,1 +1,1 @@
-"""What reproduces the papers, and what shows how the shipped models came to be; may use `signlens`, never the reverse."""
+"""Reproductions of the papers, and how the shipped models came to be; uses `signlens`, never the reverse."""
