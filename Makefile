@@ -11,10 +11,10 @@ TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev test lint test-slow test-bare bench clean
+.PHONY: help run setup setup-dev test lint test-studies test-slow test-bare bench clean
 
 help: ## Show what there is
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | while IFS='	' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | while IFS='	' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 run: $(STAMP)-core ## Recognise CLIP (default: the example) and write a report under out/
 	@mkdir -p out
@@ -36,10 +36,14 @@ $(STAMP)-dev: $(STAMP)-core requirements/dev.lock requirements/dev-alone.lock
 test: lint ## Check style and types, then run the fast tests
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2
 
-lint: $(STAMP)-dev ## Check style and types only
+lint: $(STAMP)-dev ## Check style, types and the order of the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-studies: $(STAMP)-dev ## Run every test of the studies but those that take minutes
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 -m 'not slow' tests/signlens_studies
 
 test-slow: $(STAMP)-dev ## Run the tests that take minutes
 	$(TEST_ENV) $(BIN)/python -m pytest -n 2 -m slow
