@@ -9,16 +9,14 @@ Two losses stand beside cross-entropy, all weighted the same: `AffinityLoss` dra
 towards its class's centre, `partition_loss` keeps the heads apart.
 
 `read_weights` reads the checkpoints that the authors publish without running anything in them, and
-`python -m signlens.emotion.dan_network CHECKPOINT OUT.safetensors` writes them in a format that can hold
-nothing else.
+`python -m signlens_studies expression convert-dan CHECKPOINT OUT.safetensors` writes them in a format that
+can hold nothing else.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from signlens.errors import InputRejected, SignLensError
+from signlens.errors import InputRejected
 from signlens.files import file_sha256, whole_file
 from signlens.recognition import EMOTIONS
 
@@ -385,28 +383,3 @@ def convert(checkpoint: str | Path, destination: str | Path) -> str:
     model, expressions = read_weights(checkpoint)
     source = {"name": Path(checkpoint).name, "sha256": file_sha256(Path(checkpoint))}
     return save_weights(model, expressions, destination, {"converted_from": source})
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Convert a checkpoint; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signlens.emotion.dan_network",
-        description="DAN's published checkpoint to safetensors.",
-    )
-    parser.add_argument("checkpoint", type=Path, help="checkpoint as the authors publish it (.pth)")
-    parser.add_argument("destination", type=Path, help="the .safetensors file to write")
-    options = parser.parse_args(arguments)
-    try:
-        digest = convert(options.checkpoint, options.destination)
-    except SignLensError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"error: {options.destination}: {error.strerror}; name another place", file=sys.stderr)
-        return 2
-    print(f"{options.destination}: SHA-256 {digest}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -188,7 +188,7 @@ def load_head(folder: str | Path | None = None) -> ExpressionHead:
     remedy = (
         "reinstall signlens"
         if folder is None
-        else "train it again (python -m signlens_studies.expression.head)"
+        else "train it again (python -m signlens_studies expression head)"
     )
     path = source / WEIGHTS_FILE
     try:

@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 
 TYPICAL: dict[str, float] = {"speed": 2.65, "size": 0.96}
 """Medians over recordings of citation forms by many signers, in shoulder widths a second and shoulder widths:
-``python -m signlens_studies.markers.rendered --recordings FOLDER`` prints them for the WLASL videos."""
+``python -m signlens_studies markers recordings FOLDER`` prints them for the WLASL videos."""
 
 ACTIVE = 0.15
 """A hand moves while it is at least this fast, as a share of its own fast speed (90th percentile)."""

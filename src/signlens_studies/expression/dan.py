@@ -1,6 +1,6 @@
 """Train DAN (`signlens.emotion.dan_network`) on face crops, and say how it does on people it has not seen.
 
-``python -m signlens_studies.expression.dan EXPERIMENT --data CKPLUS48 --out DIR``
+``python -m signlens_studies expression dan EXPERIMENT --data CKPLUS48 --out DIR``
 
 As its authors train it: Adam without weight decay, a rate that decays exponentially by epoch, classes drawn
 equally often, flips, affine changes and erased patches; cross-entropy, affinity and partition losses of the
@@ -9,13 +9,11 @@ same weight. Whole subjects are held out, and nothing is chosen by them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import sys
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from torch.nn import functional
 
 from signlens.emotion.dan import IMAGENET_DEVIATION, IMAGENET_MEAN
 from signlens.emotion.dan_network import DAN, AffinityLoss, DANConfig, partition_loss, save_weights
-from signlens.errors import InputRejected, SignLensError, UsageError
+from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file
 from signlens.recognition import EMOTIONS
 from signlens_studies.expression.head import folds_by_person, read_crops, subject_interval
@@ -300,30 +298,3 @@ def _paired_interval(
     pick = np.random.default_rng(seed).integers(len(people), size=(draws, len(people)))
     low, high = np.quantile(hits[pick].sum(axis=1) / size[pick].sum(axis=1), [0.025, 0.975])
     return float(low), float(high)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signlens_studies.expression.dan", description="Train DAN on CK+."
-    )
-    parser.add_argument("experiment", type=Path, help="experiment file (TOML)")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the CK+ crops")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the weights and report.json")
-    options = parser.parse_args(arguments)
-    try:
-        report = run(
-            options.experiment,
-            options.data,
-            options.out,
-            lambda text: print(text, file=sys.stderr, flush=True),
-        )
-    except SignLensError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(json.dumps(report, indent=2))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

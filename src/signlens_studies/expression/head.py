@@ -1,7 +1,7 @@
 """Train and validate the default expression head (`signlens.emotion.head`).
 
-``python -m signlens_studies.expression.head EXPERIMENT --data CKPLUS48 --videos VIDEOS --cache DIR --out
-DIR``
+``python -m signlens_studies expression head EXPERIMENT --data CKPLUS48 --videos VIDEOS
+--cache DIR --out DIR``
 
 Expressions come from CK+ face crops of 48x48 pixels (Lucey et al. 2010; seven expressions, posed, no
 neutral). Neutral comes from signers at rest: frames near the ends of WLASL clips with both wrists low, a weak
@@ -19,11 +19,9 @@ fitted on the other folds' held-out logits.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
 import json
-import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -35,7 +33,7 @@ from numpy.typing import NDArray
 
 from signlens.emotion.appearance import CROP, AppearanceHead, Framing, cut_square, expression_crop
 from signlens.emotion.head import ExpressionHead, face_features, save_head, softmax
-from signlens.errors import InputRejected, SignLensError, UsageError, require_extra
+from signlens.errors import InputRejected, UsageError, require_extra
 from signlens.files import whole_file
 from signlens.pose.face_points import (
     MEASURES,
@@ -1040,7 +1038,7 @@ Version {version}, weights SHA-256 `{sha256}`. Two linear readers: a multinomial
 measures and the outline of the 468 MediaPipe face points with head pose removed, and, where the picture is at
 hand, a linear discriminant over histograms of gradients of a 48x48 grey crop, which only tells the seven
 expressions apart that are not neutral. See `docs/emotion.md` for what its scores mean. Trained by
-`python -m signlens_studies.expression.head experiments/{experiment}`.
+`python -m signlens_studies expression head src/signlens_studies/expression/{experiment}`.
 
 ## Trained on
 - **CK+** (Lucey et al. 2010), 48x48 crops, seven posed expressions. Research only; no picture is
@@ -1062,31 +1060,6 @@ resting face to compare with. Colour and movement are not seen. In signing, brow
 head are grammar as well as affect: a brow raise of a yes/no question can score as surprise. Not for
 judging people.
 """
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m signlens_studies.expression.head", description=__doc__)
-    parser.add_argument("experiment", type=Path, help="experiment file (TOML)")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the CK+ crops")
-    parser.add_argument(
-        "--videos", type=Path, required=True, help="folder of the WLASL videos with clips.csv"
-    )
-    parser.add_argument(
-        "--cache", type=Path, required=True, help="folder outside the repository for face points"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder for the weights and report.json")
-    options = parser.parse_args(arguments)
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    try:
-        run(options.experiment, options.data, options.videos, options.cache, options.out, say)
-    except SignLensError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
 
 
 def run(
@@ -1147,7 +1120,3 @@ def run(
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(tables(report))
     return report
-
-
-if __name__ == "__main__":
-    sys.exit(main())

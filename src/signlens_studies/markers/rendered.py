@@ -1,7 +1,7 @@
 """What the markers and the expression head make of faces that are known: the rendered signer's proof.
 
-    python -m signlens_studies.markers.rendered --cache FOLDER
-    python -m signlens_studies.markers.rendered --recordings FOLDER --cache FOLDER
+    python -m signlens_studies markers films --cache FOLDER
+    python -m signlens_studies markers recordings FOLDER --cache FOLDER
 
 The first draws short films with known markers and expressions, alone and together, passes them through the
 real pose extractor and the default expression provider (on the face points, which are what is kept), and
@@ -17,7 +17,6 @@ Drawing takes most of the time; poses are kept in the cache folder, so a run tha
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import sys
@@ -34,7 +33,6 @@ from signlens.emotion import explain_away, measure_intensity, read_emotion, read
 from signlens.emotion.head import load_head
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.metrics import wilson
-from signlens.files import whole_file
 from signlens.pose import PoseClip, read_pose, write_pose
 from signlens.pose.holistic import HolisticExtractor
 from signlens.recognition import EMOTIONS
@@ -300,7 +298,7 @@ def survey(clips: Iterable[PoseClip]) -> Recordings:
     return Recordings(total, said, without, unread, speed, size, len(moves), mean, cpu_ms)  # type: ignore[arg-type]
 
 
-def _recordings(folder: Path, cache: Path | None) -> Iterable[PoseClip]:
+def read_recordings(folder: Path, cache: Path | None) -> Iterable[PoseClip]:
     """The poses of a folder's videos and `.pose` files, in order of their names."""
     files = sorted(
         p for p in folder.iterdir() if p.suffix.lower() in (".pose", ".mp4", ".mov", ".mkv", ".avi")
@@ -324,33 +322,11 @@ def _recordings(folder: Path, cache: Path | None) -> Iterable[PoseClip]:
             yield clip
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the tables of ``docs/grammar.md``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signlens_studies.markers.rendered",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--signers", default=",".join(MEASURED_ON), help="comma-separated identities")
-    parser.add_argument("--cache", type=Path, help="folder in which poses are kept between runs")
-    parser.add_argument("--recordings", type=Path, help="folder of videos or .pose files to count markers in")
-    parser.add_argument("--kept-only", action="store_true", help="only films that are in the cache already")
-    parser.add_argument("--json", type=Path, dest="to", help="also write the numbers to this file")
-    options = parser.parse_args(arguments)
-    if options.recordings is not None:
-        result: dict[str, Any] = _print_survey(survey(_recordings(options.recordings, options.cache)))
-    else:
-        result = _print_films(options.signers, options.cache, options.kept_only)
-    if options.to is not None:
-        with whole_file(options.to) as part:
-            part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
-
-
-def _print_films(signers: str, cache: Path | None, kept_only: bool) -> dict[str, Any]:
+def print_films(signers: Sequence[str], cache: Path | None, kept_only: bool) -> dict[str, Any]:
+    """Draw the films (or take them from the cache) and print the tables; returns the numbers."""
     films: list[Seen] = []
     missing: list[str] = []
-    wanted = scripts([name for name in signers.split(",") if name])
+    wanted = scripts(signers)
     if kept_only and cache is None:
         raise UsageError("--kept-only", "there is no cache to look in", "give --cache FOLDER")
     with HolisticExtractor() as extractor:
@@ -391,7 +367,8 @@ def _print_films(signers: str, cache: Path | None, kept_only: bool) -> dict[str,
     return result
 
 
-def _print_survey(found: Recordings) -> dict[str, Any]:
+def print_survey(found: Recordings) -> dict[str, Any]:
+    """Print what `survey` found; returns the numbers."""
     print(
         f"{found.clips} recordings; in {found.without} no marker was said, {found.unread} could not be read"
     )
@@ -404,7 +381,3 @@ def _print_survey(found: Recordings) -> dict[str, Any]:
         f"markers and movement: {found.cpu_ms:.1f} ms of processor time a clip of {found.frames:.0f} frames"
     )
     return asdict(found)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

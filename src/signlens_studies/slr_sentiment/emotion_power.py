@@ -1,6 +1,6 @@
 """Does emotion help? How many clips it takes before a gain can be seen, and what the paper's could show.
 
-    python -m signlens_studies.slr_sentiment.emotion_power --out power.svg --json
+    python -m signlens_studies slr-sentiment emotion-power --out power.svg --json
 
 Two systems on the same clips, the plain one and the augmented one: a clip is gained, lost, or neither.
 Whether a difference is seen is decided by McNemar's exact test at 5 per cent; the power is the chance that
@@ -10,9 +10,6 @@ taken for independent; those of one signer are alike, so every number of clips h
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import InputRejected, SignLensError, UsageError, require_extra
+from signlens.errors import InputRejected, UsageError, require_extra
 from signlens.evaluation.comparison import sign_test
 from signlens.evaluation.metrics import Interval, bootstrap, wilson
 from signlens.files import whole_file
@@ -478,32 +475,3 @@ def text(found: Answer) -> str:
         f"{number(v.emotional_clips_needed)} would show such a gain with 80 % power",
     ]
     return "\n".join(lines)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signlens_studies.slr_sentiment.emotion_power", description=__doc__
-    )
-    parser.add_argument("--predictions", type=Path, help="count the paper's val_predictions.csv again")
-    parser.add_argument("--glosses", type=Path, help="WLASL's class list, with --predictions")
-    parser.add_argument("--out", type=Path, help="draw the figure there (.svg, .png, .pdf)")
-    parser.add_argument("--seed", type=int, default=0, help="of simulations and resamples")
-    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    asked = parser.parse_args(arguments)
-    try:
-        if (asked.predictions is None) != (asked.glosses is None):
-            raise UsageError("--predictions", "goes with --glosses", "give both or none")
-        inputs = None if asked.predictions is None else read_inputs(asked.predictions, asked.glosses)
-        found = does_it_help(inputs, asked.seed)
-        if asked.out is not None:
-            draw(asked.out)
-    except SignLensError as error:
-        print(f"signlens: {error}", file=sys.stderr)
-        return error.exit_code
-    print(json.dumps(found.to_json(), indent=2) if asked.json else text(found))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

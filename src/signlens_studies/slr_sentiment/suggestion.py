@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from signlens.emotion.gloss_map import GlossMap
-from signlens.errors import require_extra
+from signlens.errors import UsageError, require_extra
 
 LEXICON_EMOTIONS = {
     "joy": "happy",
@@ -174,3 +174,57 @@ def to_toml(of: GlossMap, comment: str = "") -> str:
         lines += ["", "[grammatical]"]
         lines += [f"{e} = [{', '.join(text(g) for g in names)}]" for e, names in of.grammatical.items()]
     return "\n".join(lines) + "\n"
+
+
+WAYS = {
+    "nrc": "every word with an emotion in the NRC lexicon",
+    "nrc-single": "words with one emotion there, and no other",
+    "nrc-vader": f"words whose valence in VADER is {STRONG:g} or more, with the emotion of the NRC lexicon",
+    "vader": f"VADER alone: words of a valence of {STRONG:g} or more are happy; no other emotion",
+}
+TERMS = (
+    "A draft by the meaning of English words: read it and cut it with people who know the signs.\n"
+    "The NRC lexicon (Mohammad and Turney 2013) is for research only; commercial use takes a licence."
+)
+
+
+def suggested(way: str, glosses: Sequence[str]) -> GlossMap:
+    """The draft that one of `WAYS` gives.
+
+    Raises:
+        UsageError: There is no such way, or no gloss of the vocabulary is in the lexicon.
+        PartMissing: A lexicon is not installed.
+    """
+    if way not in WAYS:
+        raise UsageError("--by", f"there is no way {way}", f"give one of {', '.join(WAYS)}")
+    made = suggest(
+        glosses,
+        None if way == "vader" else nrc_emotions(),
+        vader_valences() if way.endswith("vader") else None,
+        single=way == "nrc-single",
+        name=f"suggested-{way}",
+    )
+    if not made.glosses:
+        raise UsageError(
+            "--by", f"{way} knows none of the {len(glosses)} glosses", "they must be English words"
+        )
+    return made
+
+
+def table(rows: dict[str, tuple[Agreement, ...]]) -> str:
+    """Precision and recall of each way, in Markdown."""
+
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{100 * value:.0f} %"
+
+    lines = [
+        "| way | emotion | suggested | by hand | both | precision | recall |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for way, of in rows.items():
+        lines += [
+            f"| {way} | {r.emotion} | {r.suggested} | {r.by_hand} | {r.both} | {share(r.precision)} | "
+            f"{share(r.recall)} |"
+            for r in of
+        ]
+    return "\n".join(lines)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from places import ROOT
+from study_commands import study
 
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
@@ -127,7 +128,7 @@ def trained(tmp_path: Path, capsys, epochs: int, people: int) -> dict:
     experiment = tmp_path / "small.toml"
     experiment.write_text(text, encoding="utf-8")
     out = tmp_path / "out"
-    assert dan.main([str(experiment), "--data", str(tmp_path / "data"), "--out", str(out)]) == 0
+    assert study("expression", "dan", experiment, "--data", tmp_path / "data", "--out", out) == 0
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads((out / "report.json").read_text(encoding="utf-8"))
     return report
@@ -154,5 +155,5 @@ def test_it_learns_made_up_faces_of_people_it_has_not_seen(tmp_path, capsys):
 
 def test_missing_data_is_an_answer_not_a_traceback(tmp_path, capsys):
     options = [str(EXPERIMENT), "--data", str(tmp_path), "--out", str(tmp_path / "out")]
-    assert dan.main(options) == InputRejected.exit_code
+    assert study("expression", "dan", *options) == InputRejected.exit_code
     assert "CK+" in capsys.readouterr().err

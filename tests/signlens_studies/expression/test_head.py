@@ -7,6 +7,7 @@ import pytest
 from places import DATA, ROOT
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
+from study_commands import study
 
 from signlens.emotion.head import load_head
 from signlens.errors import InputRejected, UsageError
@@ -124,7 +125,7 @@ def test_rest_is_near_an_end_with_low_wrists():
 def test_missing_data_is_an_answer_not_a_traceback(tmp_path, capsys):
     folder = str(tmp_path)
     options = ["--data", folder, "--videos", folder, "--cache", folder, "--out", folder]
-    code = training.main([str(EXPERIMENT), *options])
+    code = study("expression", "head", EXPERIMENT, *options)
     assert code == InputRejected.exit_code
     assert "CK+" in capsys.readouterr().err
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from study_commands import study
 
-from signlens.errors import UsageError
 from signlens.pose import PoseClip, Provenance
 from signlens.recognition import EMOTIONS, Marker
 from signlens.signing.intensity import measure_intensity
@@ -20,7 +20,6 @@ from signlens_studies.markers.rendered import (
     Seen,
     confusion_table,
     look,
-    main,
     poses_of,
     recovery,
     recovery_table,
@@ -93,10 +92,9 @@ def test_recordings_without_a_face_or_a_hand_are_counted_and_not_measured():
 
 def test_only_kept_films_need_a_cache(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("mediapipe", reason="this test needs MediaPipe")
-    with pytest.raises(UsageError):
-        main(["--kept-only"])
+    assert study("markers", "films", "--kept-only") == 2
     numbers = tmp_path / "numbers.json"
-    assert main(["--kept-only", "--cache", str(tmp_path), "--json", str(numbers)]) == 0
+    assert study("markers", "films", "--kept-only", "--cache", tmp_path, "--json", numbers) == 0
     assert json.loads(numbers.read_text())["films"] == 0
     assert "not drawn" in capsys.readouterr().out
 

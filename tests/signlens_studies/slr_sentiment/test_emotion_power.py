@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from places import DATA, SHARED
 from scipy.stats import binomtest, multinomial, norm
+from study_commands import study
 
 from signlens.errors import InputRejected, UsageError
 from signlens_studies.slr_sentiment import emotion_power
@@ -16,7 +17,6 @@ from signlens_studies.slr_sentiment.emotion_power import (
     Inputs,
     clips_needed,
     detectable_gain,
-    main,
     mcnemar_power,
     read_inputs,
     simulated_power,
@@ -90,7 +90,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeyp
     monkeypatch.setattr(emotion_power, "SHARES", (0.5,))
     answer = emotion_power.does_it_help()
     monkeypatch.setattr(emotion_power, "does_it_help", lambda inputs, seed: answer)
-    assert main(["--json"]) == 0
+    assert study("slr-sentiment", "emotion-power", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     paper, half = found["by_share"]
     rates = 5 / 43, 4 / 2286
@@ -103,10 +103,10 @@ def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeyp
     even = found["break_even_share"] / 100
     assert even * rates[0] == pytest.approx((1 - even) * rates[1])
     assert found["by_discordance"][0]["simulated_power"] == pytest.approx(0.8, abs=0.02)
-    assert main([]) == 0
+    assert study("slr-sentiment", "emotion-power") == 0
     assert "| 5 % |" in capsys.readouterr().out
-    assert main(["--predictions", str(tmp_path / "p.csv")]) == 2
-    assert main(["--out", str(tmp_path / "p.txt")]) == 2
+    assert study("slr-sentiment", "emotion-power", "--predictions", str(tmp_path / "p.csv")) == 2
+    assert study("slr-sentiment", "emotion-power", "--out", str(tmp_path / "p.txt")) == 2
 
 
 def test_the_figure_is_drawn(tmp_path: Path) -> None:

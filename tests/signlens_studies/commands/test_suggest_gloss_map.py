@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+from study_commands import study
 
 from signlens.emotion.gloss_map import load_gloss_map
-from signlens_studies.slr_sentiment.suggest_gloss_map import WAYS, main, suggested
+from signlens_studies.slr_sentiment.suggestion import WAYS, suggested
 
 pytest.importorskip("nrclex")
 pytest.importorskip("vaderSentiment")
+
+
+def suggest(*words: object) -> int:
+    return study("slr-sentiment", "suggest-gloss-map", *words)
 
 
 @pytest.fixture
@@ -22,7 +27,7 @@ def glosses(tmp_path: Path) -> Path:
 
 
 def test_the_map_can_be_used_as_it_is_printed(glosses: Path, tmp_path: Path, capsys) -> None:
-    assert main([str(glosses), "--against", "slr-sentiment-27"]) == 0
+    assert suggest(glosses, "--against", "slr-sentiment-27") == 0
     out, err = capsys.readouterr()
     (tmp_path / "m.toml").write_text(out, encoding="utf-8")
     made = load_gloss_map(tmp_path / "m.toml")
@@ -32,18 +37,18 @@ def test_the_map_can_be_used_as_it_is_printed(glosses: Path, tmp_path: Path, cap
 
 
 def test_all_ways_side_by_side(glosses: Path, capsys) -> None:
-    assert main([str(glosses), "--compare", "--json"]) == 0
+    assert suggest(glosses, "--compare", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) == set(WAYS)
     assert found["vader"]["glosses"] == {"happy": ["happy"]}
     assert found["nrc"]["against"] == "slr-sentiment-27"
-    assert main([str(glosses), "--compare"]) == 0
+    assert suggest(glosses, "--compare") == 0
     assert capsys.readouterr().out.count("| all |") == len(WAYS)
 
 
 def test_wrong_use(glosses: Path, tmp_path: Path, capsys) -> None:
-    assert main([str(glosses), "--by", "feeling"]) == 2
-    assert main([str(tmp_path / "absent.txt")]) == 3
+    assert suggest(glosses, "--by", "feeling") == 2
+    assert suggest(tmp_path / "absent.txt") == 3
     (tmp_path / "g.txt").write_text("qqq\n")
-    assert main([str(tmp_path / "g.txt")]) == 2
+    assert suggest(tmp_path / "g.txt") == 2
     assert capsys.readouterr().out == ""

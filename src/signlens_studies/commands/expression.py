@@ -1,0 +1,60 @@
+"""``python -m signlens_studies expression``: train the expression head and DAN."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signlens.cli.shared import errors_to_exit_codes, print_json, say
+from signlens.errors import UsageError
+
+app = typer.Typer(help="Networks that read a face: the shipped expression head, and DAN.")
+
+Experiment = Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="Experiment file.")]
+Crops = Annotated[Path, typer.Option("--data", help="Folder of the CK+ crops.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the weights and report.json.")]
+
+
+@app.command("head")
+def head(
+    experiment: Experiment,
+    data: Crops,
+    videos: Annotated[Path, typer.Option("--videos", help="Folder of the WLASL videos with clips.csv.")],
+    cache: Annotated[Path, typer.Option("--cache", help="Folder outside the repository for face points.")],
+    out: Out,
+) -> None:
+    """Train and validate the default expression head."""
+    with errors_to_exit_codes():
+        from signlens_studies.expression.head import run
+
+        run(experiment, data, videos, cache, out, say)
+
+
+@app.command("dan")
+def dan(experiment: Experiment, data: Crops, out: Out) -> None:
+    """Train DAN on CK+ and test it on people it has not seen."""
+    with errors_to_exit_codes():
+        from signlens_studies.expression.dan import run
+
+        print_json(run(experiment, data, out, say))
+
+
+@app.command("convert-dan")
+def convert_dan(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint of DAN's authors (.pth).")
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="The converted weights.")],
+) -> None:
+    """Write the weights of a published checkpoint in a format that can hold no code."""
+    with errors_to_exit_codes():
+        from signlens.emotion.dan_network import convert
+
+        try:
+            digest = convert(checkpoint, destination)
+        except OSError as error:
+            why = f"it cannot be written ({error.strerror})"
+            raise UsageError(destination, why, "name another place") from None
+        typer.echo(f"{destination}: SHA-256 {digest}")
