@@ -31,7 +31,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from signlens.errors import SignLensError
 from signlens.evaluation.metrics import bootstrap, top_k_hits
 from signlens.files import whole_file
-from signlens.fusion.ensemble import weighted_mean
+from signlens.models.ensemble import weighted_mean
 from signlens.models.sign_model import STARTER
 from signlens.training import command, run
 from signlens.training.export import export_onnx

@@ -20,45 +20,32 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.answer import Answer, Prediction, decide
 from signlens.emotion import (
     EmotionProvider,
     FaceAlbum,
     FrameReadings,
     GlossMap,
     LandmarkProvider,
-    MarkerReading,
     SignerBaseline,
     face_terms,
     load_gloss_map,
-    measure_intensity,
     read_frames,
-    read_markers,
     signer_baseline,
     summarise,
 )
+from signlens.emotion.explain import Explaining
+from signlens.emotion.expressions import EmotionReading
 from signlens.emotion.head import load_head
 from signlens.emotion.resting_face import resting_frames
 from signlens.errors import InputRejected, PartMissing, UsageError
-from signlens.fusion.ensemble import log_softmax
 from signlens.fusion.evidence import FusionSettings, combine
-from signlens.fusion.stack import STACK_FILE, ModelStack, Parts
+from signlens.fusion.stack import STACK_FILE, BoostInfo, Evidence, FusionInfo, ModelStack, Parts
+from signlens.models.ensemble import log_softmax
 from signlens.models.sign_model import STARTER, SignModel, SignScores
-from signlens.orientation.correction import correct
+from signlens.orientation.correction import Orientation, correct
 from signlens.pose import PoseClip, check_provenance, read_pose
-from signlens.recognition import (
-    Answer,
-    BoostInfo,
-    ClipInfo,
-    EmotionReading,
-    Evidence,
-    Explaining,
-    FusionInfo,
-    Orientation,
-    PoseInfo,
-    Prediction,
-    Recognition,
-    SimilarSign,
-)
+from signlens.recognition import ClipInfo, PoseInfo, Recognition
 from signlens.retrieval import (
     FUSED,
     GALLERY_FILE,
@@ -68,6 +55,9 @@ from signlens.retrieval import (
     embedding_space,
     retrieval_terms,
 )
+from signlens.retrieval.gallery import SimilarSign
+from signlens.signing.intensity import measure_intensity
+from signlens.signing.markers import MarkerReading, read_markers
 
 if TYPE_CHECKING:
     from signlens.pose.holistic import HolisticExtractor
@@ -610,7 +600,7 @@ class Recognizer:
 
     def _decide(self, scores: SignScores) -> Answer:
         below = self.stack.unknown_below if self.stack is not None and self.stack.used else None
-        kind, gloss = self.model.decide(scores, below)
+        kind, gloss = decide(self.model, scores, below)
         probability = np.exp(scores.log_probabilities)
         if kind == "sign" and gloss is not None:
             value = probability[self.model.classes.index(gloss)]

@@ -28,7 +28,7 @@ from signlens.evaluation.metrics import (
 from signlens.evaluation.results import describe, describe_intervals, resampling_units
 from signlens.evaluation.scores import ScoreSet, read_scores, repeated, signers_in_names, some_of
 from signlens.evaluation.systems import Settings, Teacher, answer
-from signlens.fusion.ensemble import SLR_SENTIMENT_WEIGHTS
+from signlens.models.ensemble import SLR_SENTIMENT_WEIGHTS
 
 PAPER = "SLR sentiment enhanced"
 

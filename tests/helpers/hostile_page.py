@@ -7,8 +7,10 @@ from pathlib import Path
 
 from made_clips import answered, waving_pose
 
-from signlens.recognition import Answer, Evidence, Prediction, SimilarSign
+from signlens.answer import Answer, Prediction
+from signlens.fusion.stack import Evidence
 from signlens.report import write_report
+from signlens.retrieval.gallery import SimilarSign
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>\"'><!--&amp;\u2028"
 

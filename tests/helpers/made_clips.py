@@ -10,26 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, Provenance
-from signlens.recognition import (
-    EMOTIONS,
-    Answer,
-    ClipInfo,
-    Coverage,
-    EmotionMoment,
-    EmotionReading,
-    Evidence,
-    ExplainedAway,
-    Explaining,
-    HeldBack,
-    Intensity,
-    Marker,
-    PoseInfo,
-    Prediction,
-    Recognition,
-    SimilarSign,
-)
+from signlens.answer import Answer, Prediction
+from signlens.emotion.explain import ExplainedAway, Explaining, HeldBack
+from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
+from signlens.fusion.stack import Evidence
+from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, Coverage, PoseClip, Provenance
+from signlens.recognition import ClipInfo, PoseInfo, Recognition
 from signlens.report import EncodedFrame, encode_frames
+from signlens.retrieval.gallery import SimilarSign
+from signlens.signing.intensity import Intensity
+from signlens.signing.markers import Marker
 
 WIDTH, HEIGHT, FRAMES = 640, 480, 40
 

@@ -15,13 +15,14 @@ from tiny_model import CLASSES, GLOSSES, write_gallery, write_tiny_model
 import signlens
 from signlens import FusionSettings, InputRejected, PartMissing, Recognizer, UsageError, VideoLimits
 from signlens.emotion import FaceFrames, FrameExpressions, LandmarkProvider, load_gloss_map
+from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
 from signlens.emotion.provider import ASSUMED_NEUTRAL
 from signlens.emotion.resting_face import resting_frames
 from signlens.fusion.stack import ModelStack, Stack, Vote
 from signlens.models.sign_model import SignModel
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, read_pose, write_pose
 from signlens.pose import face_points as landmarks
-from signlens.recognition import EMOTIONS, EmotionMoment, EmotionReading, Recognition
+from signlens.recognition import Recognition
 from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, unit_vectors
 from signlens.training.model_stack import add_to_model
 

@@ -24,11 +24,13 @@ from signlens.cli.shared import (
     say,
 )
 from signlens.errors import UsageError
-from signlens.recognition import SimilarSign
 
 if TYPE_CHECKING:
     from signlens.pose import PoseClip
     from signlens.recognizer import Recognizer
+    from signlens.retrieval.gallery import SimilarSign
+
+    LookUp = Callable[[NDArray[np.float32], int, Set[str]], list[SimilarSign]]
 
 
 @app.command()
@@ -121,9 +123,6 @@ def held_out_reasons(found: list[SimilarSign]) -> list[str]:
         for split, count in counts.items()
         if count
     ]
-
-
-LookUp = Callable[[NDArray[np.float32], int, Set[str]], list[SimilarSign]]
 
 
 def _in_gallery(recognizer: Recognizer, folder: Path, approximate: bool, space: str) -> LookUp:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.faces import face_picture
 from signlens.emotion.head import softmax
 from signlens.emotion.provider import ASSUMED_NEUTRAL, FaceFrames, FrameExpressions
 from signlens.errors import PartMissing, require_extra
 from signlens.files import file_sha256
-from signlens.recognition import EMOTIONS
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -28,9 +28,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected
 from signlens.files import file_sha256, whole_file
-from signlens.recognition import EMOTIONS
 
 _WIDTHS = (64, 128, 256, 512)
 _MAX_BYTES = 1 << 30

@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.faces import face_picture
 from signlens.emotion.provider import ASSUMED_NEUTRAL, FaceFrames, FrameExpressions
 from signlens.errors import PartMissing, SignLensError, UsageError, require_extra
 from signlens.files import whole_file
-from signlens.recognition import EMOTIONS
 
 DEFAULT_MODEL = "enet_b0_8_best_vgaf"
 

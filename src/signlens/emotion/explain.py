@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS, EmotionReading
 from signlens.emotion.gloss_map import GlossMap, boost_terms
-from signlens.recognition import EMOTIONS, EmotionReading, ExplainedAway, Explaining, HeldBack, Marker
+from signlens.signing.markers import Marker
 
 Array = NDArray[np.float64]
 
@@ -37,6 +38,61 @@ and 26, anger AU 4, 5, 7 and 23, fear AU 1, 2, 4, 5, 20 and 25); not fitted to a
 
 NEGATION_GLOSSES: tuple[str, ...] = ("not",)
 """Glosses that a headshake supports: those of the shipped gloss map whose face is negation."""
+
+
+@dataclass(frozen=True)
+class ExplainedAway:
+    """An expression that the boost trusts less because non-manual markers explain it.
+
+    Attributes:
+        emotion: A name in `EMOTIONS`.
+        before: Its mean probability as the face shows it.
+        after: What the boost uses.
+        markers: Names of the markers that explain it.
+    """
+
+    emotion: str
+    before: float
+    after: float
+    markers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """A gloss that would have gained more from the expression, had no marker explained it.
+
+    Attributes:
+        gloss: The gloss.
+        emotion: The expression that the gloss map gives it.
+        markers: Names of the markers that explain the expression.
+        term: What it gains, as evidence.
+        without_markers: What it would have gained.
+    """
+
+    gloss: str
+    emotion: str
+    markers: tuple[str, ...]
+    term: float
+    without_markers: float
+
+
+@dataclass(frozen=True)
+class Explaining:
+    """What the emotion boost made of the face, markers considered.
+
+    Attributes:
+        markers_heeded: Whether markers explained expressions away.
+        probabilities: What it used, one value per name in `EMOTIONS`.
+        explained_away: Expressions that count less than the face shows them, the largest change first.
+        held_back: Glosses among the best that gained less for it.
+        negation: Confidence of a headshake, which supports *not*; 0 without one.
+    """
+
+    markers_heeded: bool
+    probabilities: dict[str, float]
+    explained_away: tuple[ExplainedAway, ...] = ()
+    held_back: tuple[HeldBack, ...] = ()
+    negation: float = 0.0
 
 
 @dataclass(frozen=True)

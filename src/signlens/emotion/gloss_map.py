@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, PartMissing, UsageError
-from signlens.recognition import EMOTIONS
 
 MAPS = Path(__file__).parent / "gloss_maps"
 SHIPPED_MAP = "slr-sentiment-27"

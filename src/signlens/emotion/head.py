@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.appearance import HISTOGRAMS, AppearanceHead, Framing, describe
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import PartMissing
 from signlens.files import whole_file
 from signlens.pose.face_points import MEASURES, POINTS, measures, remove_head_pose, symmetric_outline
-from signlens.recognition import EMOTIONS
 
 FORMAT = 2
 WEIGHTS_FILE = "landmarks.npz"
@@ -40,7 +40,7 @@ class ExpressionHead:
         sha256: Hash of the weights file (hex); empty for a head that was never saved.
         reference: (468, 3) face that head pose is removed against.
         mirror: (468,) which point is which point's mirror image.
-        weights: (F, 8) from features to logits, in the order of `signlens.recognition.EMOTIONS`.
+        weights: (F, 8) from features to logits, in the order of `signlens.emotion.expressions.EMOTIONS`.
         bias: (8,).
         temperature: The points' logits are divided by it before the softmax; above 1 softens.
         neutral: (8,) mean log-probabilities of held-out signers' faces at rest: what this head usually says

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.appearance import CROP
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.head import ExpressionHead, load_head
-from signlens.recognition import EMOTIONS
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class FrameExpressions:
     """What a provider says of some frames.
 
     Attributes:
-        probabilities: (K, 8) rows in the order of `signlens.recognition.EMOTIONS` that sum to 1; NaN where
+        probabilities: (K, 8) rows in the order of `EMOTIONS` that sum to 1; NaN where
             there was nothing to read.
         pictured: (K,) whether the picture was looked at.
         valence: (K,) unpleasant -1 to pleasant 1, NaN where there was nothing to read; None from a provider

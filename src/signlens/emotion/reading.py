@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
 from signlens.emotion.faces import FaceAlbum
 from signlens.emotion.provider import EmotionProvider, FaceFrames, FrameExpressions, LandmarkProvider
 from signlens.emotion.resting_face import SignerBaseline, without_baseline
 from signlens.errors import UsageError
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, PoseClip
-from signlens.recognition import EMOTIONS, EmotionMoment, EmotionReading
 
 COVERED_WEIGHT = 0.25
 """How much a frame counts in which a hand lies over the eyes or the mouth: the mesh guesses there."""

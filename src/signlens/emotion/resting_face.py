@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.head import softmax
 from signlens.errors import UsageError
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
-from signlens.recognition import EMOTIONS
 
 FloatArray = NDArray[np.float64]
 

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.datasets.tables import TableRow, read_csv, read_json, read_text
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.gloss_map import GlossMap
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.scores import ScoreSet, repeated, some_of
 from signlens.files import file_sha256, whole_file
-from signlens.recognition import EMOTIONS
 
 NAMES = ("clip", "sample", "name")
 MAJORITY = ("majority", "emotion")

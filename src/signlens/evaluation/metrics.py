@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.fusion.ensemble import log_softmax
+from signlens.models.ensemble import log_softmax
 
 Scores = NDArray[np.floating]
 Labels = NDArray[np.int64]

@@ -27,7 +27,6 @@ from signlens.evaluation.comparison import fits
 from signlens.evaluation.emotion_vectors import EmotionBoost
 from signlens.evaluation.scores import ScoreSet, read_scores
 from signlens.fusion.emotion_strength import choose_strength
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
 from signlens.fusion.learned_weights import (
     LearnedWeights,
     choose_weights,
@@ -36,6 +35,7 @@ from signlens.fusion.learned_weights import (
     learn_weights,
     make_folds,
 )
+from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
 
 SAM_SLR, LEARNED, CHOSEN, TEMPERATURE = "sam-slr", "learned", "chosen", "+temperature"
 EMOTION, AS_PRINTED = "+emotion", "-as-printed"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from signlens.emotion.gloss_map import add_log_boost, top_classes
 from signlens.errors import UsageError
-from signlens.fusion.ensemble import log_softmax
+from signlens.models.ensemble import log_softmax
 
 STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """The lambdas to choose from; 0 leaves the boost out. At 64 a face that is sure outweighs a rival of 60 times

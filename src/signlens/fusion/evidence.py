@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
-from signlens.fusion.ensemble import log_softmax
+from signlens.models.ensemble import log_softmax
 
 Array = NDArray[np.float64]
 

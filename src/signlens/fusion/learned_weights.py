@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError, require_extra
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
+from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
 
 Logits = Mapping[str, NDArray[np.floating]]
 Labels = NDArray[np.int64]

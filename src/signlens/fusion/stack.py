@@ -22,14 +22,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import PartMissing, UsageError, require_extra
 from signlens.files import file_sha256, whole_file
-from signlens.fusion.ensemble import log_softmax
+from signlens.models.ensemble import log_softmax
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -50,6 +50,60 @@ _LARGEST = 20.0  # where every clip is right, the likelihood would want boundles
 _SMALLEST_SKELETON = 1e-3
 _LAYOUT = 1
 _REMEDY = "export the model again"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What each part adds to a gloss's score, as natural-log terms that sum to the score.
+
+    The gloss's log-probability is the sum of the three, less one number that is the same for all classes of
+    the clip (the normaliser).
+
+    Attributes:
+        skeleton: Log-probability of the stream ensemble (calibrated); with a stack, times its coefficient,
+            and with the bias of the class if the stack has any.
+        emotion: Term added by the expression (0 when it is off or silent).
+        retrieval: Term added by the similar signs (0 when it is off).
+    """
+
+    skeleton: float
+    emotion: float
+    retrieval: float
+
+
+@dataclass(frozen=True)
+class BoostInfo:
+    """By what the expression counted for glosses.
+
+    Attributes:
+        gloss_map: The map's name.
+        gloss_map_sha256: Hash of its content.
+        strength: Lambda.
+        top_k: Only the best k glosses were touched.
+        unknown_glosses: The map's glosses that the model does not know; nothing is done for them.
+    """
+
+    gloss_map: str
+    gloss_map_sha256: str
+    strength: float
+    top_k: int
+    unknown_glosses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FusionInfo:
+    """How the parts were joined.
+
+    Attributes:
+        kind: ``skeleton`` (the ensemble alone), ``strengths`` (by those that were asked for), or ``stack``
+            (by coefficients that the model's validation chose).
+        why: One sentence for a person.
+        coefficients: Of the stack's parts, by the names in `Evidence`; empty for other kinds.
+    """
+
+    kind: Literal["skeleton", "strengths", "stack"]
+    why: str
+    coefficients: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

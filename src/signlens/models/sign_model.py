@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from signlens.errors import PartMissing, UsageError
 from signlens.files import file_sha256
-from signlens.fusion.ensemble import ensemble
 from signlens.models.embedding import FUSED, fuse_embeddings
+from signlens.models.ensemble import ensemble
 from signlens.models.inputs import (
     NORMALISED,
     SAM_SLR,
@@ -29,7 +29,6 @@ from signlens.models.inputs import (
     sam_slr_input,
 )
 from signlens.pose import PoseClip
-from signlens.recognition import AnswerKind
 from signlens.signing.rest import cut_to_signing
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, Signing, prepare
 
@@ -229,25 +228,6 @@ class SignModel:
             (N, sum of D), see `signlens.models.embedding.fuse_embeddings`.
         """
         return fuse_embeddings(embeddings, self.weights)
-
-    def decide(self, scores: SignScores, unknown_below: float | None = None) -> tuple[AnswerKind, str | None]:
-        """Whether the clip shows a sign of the vocabulary, another sign, or none.
-
-        Args:
-            scores: Of the clip.
-            unknown_below: In place of the model's threshold, for scores that were fused with others.
-
-        Returns:
-            The kind of answer, and the gloss when it is a sign.
-        """
-        probabilities = np.exp(scores.log_probabilities)
-        best = int(probabilities.argmax())
-        if scores.only_rest or best == self.idle:
-            return "no_sign", None
-        below = self.unknown_below if unknown_below is None else unknown_below
-        if best >= len(self.glosses) or probabilities[best] < below:
-            return "unknown_sign", None
-        return "sign", self.classes[best]
 
 
 def require_space(space: str, networks: Iterable[str]) -> None:

@@ -146,6 +146,26 @@ class Correction:
         return tuple(said)
 
 
+@dataclass(frozen=True)
+class Orientation:
+    """How the signer stood to the camera, and what was done about it before recognition.
+
+    Attributes:
+        yaw_degrees: Turn of the body, positive to the signer's own left; None where it cannot be told.
+        roll_degrees: Tilt of the shoulders in the picture, positive where the signer's left one is lower;
+            None likewise.
+        turned_by_degrees: By how much the poses were turned to the camera; 0 when they were left alone.
+        levelled_by_degrees: By how much they were levelled.
+        sentences: What was done, for a person; empty when nothing was.
+    """
+
+    yaw_degrees: float | None
+    roll_degrees: float | None
+    turned_by_degrees: float
+    levelled_by_degrees: float
+    sentences: tuple[str, ...] = ()
+
+
 def correct(
     clip: PoseClip, settings: CorrectionSettings | None = None, depth: Depth | None = None
 ) -> tuple[PoseClip, Correction]:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
-from signlens.recognition import Coverage
 
 WHOLE_BODY_KEYPOINTS = 133
 FACE_MESH_POINTS = 468
@@ -39,6 +38,16 @@ class Provenance:
     models: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Share of frames, 0..1, in which a part was found."""
+
+    body: float
+    left_hand: float
+    right_hand: float
+    face: float
 
 
 @dataclass(frozen=True)

@@ -20,18 +20,13 @@ import numpy as np
 from markupsafe import Markup
 
 import signlens
+from signlens.answer import Prediction
+from signlens.emotion.explain import HeldBack
+from signlens.emotion.expressions import EMOTIONS, EmotionReading
 from signlens.errors import SignLensError, UsageError
 from signlens.files import whole_file
 from signlens.pose.clip import PoseClip
-from signlens.recognition import (
-    EMOTIONS,
-    EmotionReading,
-    HeldBack,
-    Marker,
-    Prediction,
-    Recognition,
-    SimilarSign,
-)
+from signlens.recognition import Recognition
 from signlens.report import words
 from signlens.report.drawing import (
     DRAWN_PARTS,
@@ -44,6 +39,8 @@ from signlens.report.drawing import (
     still,
 )
 from signlens.report.frames import EncodedFrame, FrameStrip, PictureLimits
+from signlens.retrieval.gallery import SimilarSign
+from signlens.signing.markers import Marker
 from signlens.video import VideoLimits, open_video
 
 TOP = 5

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from signlens.pose.clip import WHOLE_BODY_KEYPOINTS
 from signlens.pose.layouts import KEYPOINT_NAMES
-from signlens.recognition import SimilarSign
 from signlens.report import words
 from signlens.report.drawing import WHOLE_BODY_LIMBS, still
 from signlens.report.page import render, write_page
 from signlens.retrieval.alignment import align, point_differences
-from signlens.retrieval.gallery import GalleryClip
+from signlens.retrieval.gallery import GalleryClip, SimilarSign
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX
 
 MOST_SHOWN = 12

@@ -6,14 +6,11 @@ import math
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from signlens.recognition import (
-    BoostInfo,
-    EmotionReading,
-    Evidence,
-    Explaining,
-    Intensity,
-    Recognition,
-)
+from signlens.emotion.explain import Explaining
+from signlens.emotion.expressions import EmotionReading
+from signlens.fusion.stack import BoostInfo, Evidence
+from signlens.recognition import Recognition
+from signlens.signing.intensity import Intensity
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"

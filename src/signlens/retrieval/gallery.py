@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from signlens.errors import PartMissing, UsageError
 from signlens.files import whole_file
 from signlens.models.embedding import FUSED, fuse_embeddings
-from signlens.recognition import SimilarSign
 from signlens.retrieval.index import SAME_CLIP, ExactIndex, Found, Rows, unit_query
 from signlens.retrieval.votes import nearest_first
 
@@ -542,6 +541,34 @@ class StoredGallery(Catalogue):
                 name: points[int(starts[row]) : int(starts[row + 1])].astype(np.float32)
                 for name, row in rows.items()
             }
+
+
+@dataclass(frozen=True)
+class SimilarSign:
+    """A clip of the gallery that looks like this one: of similar form, which need not be similar meaning.
+
+    Attributes:
+        clip: Its name in the gallery.
+        gloss: Its gloss, which is a label and no translation.
+        similarity: Cosine, -1..1.
+        split: ``train``, ``val`` or ``test`` where its dataset has splits, else empty.
+        signer: Who signs; empty where unknown.
+    """
+
+    clip: str
+    gloss: str
+    similarity: float
+    split: str = ""
+    signer: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the command line prints it."""
+        return {
+            "clip": self.clip,
+            "gloss": self.gloss,
+            "similarity": round(self.similarity, 4),
+            "split": self.split,
+        }
 
 
 def similar_sign(clip: GalleryClip, similarity: float) -> SimilarSign:

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import PartMissing, UsageError, require_extra
-from signlens.recognition import SimilarSign
-from signlens.retrieval.gallery import Gallery, GalleryClip, similar_sign
+from signlens.retrieval.gallery import Gallery, GalleryClip, SimilarSign, similar_sign
 from signlens.retrieval.index import NOTHING, Found, Rows, check_k, decide, unit_query
 
 NAME = "signlens"

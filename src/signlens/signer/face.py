@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import UsageError
-from signlens.recognition import EMOTIONS
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ EMOTION_FACES: dict[str, FaceParameters] = {
     "anger": FaceParameters(brow_furrow=1.0, brow_raise=-0.35, lids_wide=0.15, lip_press=0.9, smile=-0.4),
     "contempt": FaceParameters(lopsided=0.95, lids_wide=-0.35, lip_press=0.35, brow_raise=-0.1),
 }
-"""One face per name of `signlens.recognition.EMOTIONS`."""
+"""One face per name of `signlens.emotion.expressions.EMOTIONS`."""
 
 MARKER_FACES: dict[str, FaceParameters] = {
     "brow-raise": FaceParameters(brow_raise=1.0, lids_wide=0.35),

@@ -10,13 +10,13 @@ more, for a head to learn from; this is what a person reads.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
-from signlens.recognition import Intensity
 from signlens.signing.oscillation import turning_points
 from signlens.skeleton.normalise import fill_gaps
 
@@ -50,6 +50,29 @@ _HANDS: dict[Literal["left", "right"], tuple[int, slice]] = {
     "left": (9, LEFT_HAND),
     "right": (10, RIGHT_HAND),
 }
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """How intensely the hands sign, in units of the signer's own shoulders.
+
+    Attributes:
+        hand: ``left`` or ``right``, the signer's own: the hand that travels farther.
+        speed: Its path over the time in which it moves, in shoulder widths a second.
+        size: Diagonal of the space that both hands use, in shoulder widths.
+        repetitions: How often the movement is done; 1 is once.
+        periodicity: How regularly, 0..1; 0 for a movement done once.
+        speed_ratio: Speed over the median of citation forms.
+        size_ratio: Size over the median of citation forms.
+    """
+
+    hand: Literal["left", "right"]
+    speed: float
+    size: float
+    repetitions: int
+    periodicity: float
+    speed_ratio: float
+    size_ratio: float
 
 
 def measure_intensity(clip: PoseClip) -> Intensity | None:

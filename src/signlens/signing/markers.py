@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from signlens.errors import UsageError
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.pose.face_points import MEASURED_POINTS, MEASURES, align_faces, head_angles, measures
-from signlens.recognition import Marker
 from signlens.signing.oscillation import runs, turning_points
 from signlens.signing.rest import LOW
 
@@ -88,6 +87,27 @@ _BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336, 33, 133, 362, 263)
 _LIPS = (61, 291, 0, 17, 13, 14)
 # Of the 133 whole-body keypoints.
 _NOSE, _SHOULDERS, _WRISTS = 0, (5, 6), (9, 10, 91, 112)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A non-manual marker: a movement of face or head that signing uses as grammar, among other things.
+
+    Attributes:
+        name: ``brow_raise``, ``brow_furrow``, ``head_shake``, ``head_nod`` or ``mouth_opening``.
+        onset_s: Where it begins, seconds from the clip's start.
+        offset_s: Where it ends.
+        strength: 0..1; 1 is a deliberate, full movement.
+        confidence: 0..1, by a rule and not calibrated: how far it stands out, and how well it was seen.
+        function: What it often does in signing; not what it does here.
+    """
+
+    name: str
+    onset_s: float
+    offset_s: float
+    strength: float
+    confidence: float
+    function: str
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.scores import ScoreSet, read_scores
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, log_softmax, weighted_mean
 from signlens.fusion.learned_weights import choose_weights, make_folds
 from signlens.fusion.stack import Vote
+from signlens.models.ensemble import SAM_SLR_WEIGHTS, log_softmax, weighted_mean
 from signlens.retrieval.votes import class_means, class_shares, one_hot, top_k
 from signlens.training import run as runs
 from signlens.training.distributed import ALONE

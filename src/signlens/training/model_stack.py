@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.fusion.ensemble import log_softmax
 from signlens.fusion.learned_weights import make_folds
 from signlens.fusion.stack import STACK_FILE, ModelStack, Parts, Vote, choose_stack
+from signlens.models.ensemble import log_softmax
 from signlens.training.experiment import Experiment
 from signlens.training.fusion_clips import (
     Features,

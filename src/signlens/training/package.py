@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from signlens.errors import UsageError
 from signlens.files import file_sha256, whole_file
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble
 from signlens.fusion.learned_weights import choose_weights
+from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble
 from signlens.models.inputs import SAM_SLR
 from signlens.retrieval.gallery import GALLERY_FILE, Gallery, GalleryClip, embedding_space, unit_vectors
 from signlens.skeleton.sam_slr import FRAMES

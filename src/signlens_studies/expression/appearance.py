@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.appearance import HISTOGRAMS, aligned_face, gradient_histograms
-from signlens.recognition import EMOTIONS
+from signlens.emotion.expressions import EMOTIONS
 
 FloatArray = NDArray[np.float64]
 

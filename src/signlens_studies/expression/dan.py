@@ -26,9 +26,9 @@ from torch.nn import functional
 
 from signlens.emotion.dan import IMAGENET_DEVIATION, IMAGENET_MEAN
 from signlens.emotion.dan_network import DAN, AffinityLoss, DANConfig, partition_loss, save_weights
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file
-from signlens.recognition import EMOTIONS
 from signlens_studies.expression.head import folds_by_person, read_crops, subject_interval
 
 EXPRESSIONS = EMOTIONS[1:]

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.appearance import CROP, AppearanceHead, Framing, cut_square, expression_crop
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.head import ExpressionHead, face_features, save_head, softmax
 from signlens.errors import InputRejected, UsageError, require_extra
 from signlens.files import whole_file
@@ -42,7 +43,6 @@ from signlens.pose.face_points import (
     mirror_points,
     remove_head_pose,
 )
-from signlens.recognition import EMOTIONS
 from signlens_studies.expression.appearance import (
     Discriminant,
     crop_histograms,

@@ -29,15 +29,16 @@ from typing import Any
 
 import numpy as np
 
-from signlens.emotion import explain_away, measure_intensity, read_emotion, read_markers
+from signlens.emotion import explain_away, read_emotion
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.head import load_head
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.metrics import wilson
 from signlens.pose import PoseClip, read_pose, write_pose
 from signlens.pose.holistic import HolisticExtractor
-from signlens.recognition import EMOTIONS
 from signlens.signer.film import write_video
-from signlens.signing.markers import FUNCTIONS, MarkerReading
+from signlens.signing.intensity import measure_intensity
+from signlens.signing.markers import FUNCTIONS, MarkerReading, read_markers
 from signlens_studies.markers.marked_signer import Script, film
 
 CHOSEN_ON = ("maya", "kofi", "elena")

@@ -304,7 +304,7 @@ def clip_scorer(
 
 def shipped_scorer() -> tuple[Scorer, tuple[str, ...], str]:
     """The shipped model, which has seen all recorders: a stand-in until a run is trained."""
-    from signlens.fusion.ensemble import ensemble
+    from signlens.models.ensemble import ensemble
     from signlens.models.inputs import network_input
     from signlens.models.sign_model import SignModel
 
@@ -333,7 +333,7 @@ def run_scorer(
     Raises:
         PartMissing: None of them has been trained on the split.
     """
-    from signlens.fusion.ensemble import ensemble
+    from signlens.models.ensemble import ensemble
     from signlens.models.inputs import network_input
     from signlens.training.experiment import load_experiment
     from signlens.training.run import load_network, open_source, piece_folder

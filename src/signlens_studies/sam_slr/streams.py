@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.evaluation.metrics import Interval, bootstrap, top_k_hits
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble
 from signlens.fusion.learned_weights import ChosenWeights, choose_weights
+from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble
 from signlens.training import run as runs
 from signlens.training.experiment import Experiment
 from signlens.training.sources import TEST

@@ -13,12 +13,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.emotion_vectors import read_emotion_vectors
 from signlens.evaluation.metrics import bootstrap
 from signlens.evaluation.results import describe_intervals
 from signlens.evaluation.scores import read_scores
-from signlens.recognition import EMOTIONS
 from signlens_studies.reproduction import PAPER, Reproduction, Request, Row
 
 TABLES = {

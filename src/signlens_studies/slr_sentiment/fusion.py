@@ -27,16 +27,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.gloss_map import boost_terms, load_gloss_map
 from signlens.errors import UsageError
 from signlens.evaluation.emotion_vectors import read_emotion_vectors
 from signlens.evaluation.metrics import negative_log_likelihood
 from signlens.evaluation.scores import ScoreSet, write_scores
 from signlens.files import whole_file
-from signlens.fusion.ensemble import fit_temperature, log_softmax
 from signlens.fusion.learned_weights import make_folds
 from signlens.fusion.stack import STACK, STACK_WITH_BIAS, Parts, Vote, choose_stack, learn_stack
-from signlens.recognition import EMOTIONS
+from signlens.models.ensemble import fit_temperature, log_softmax
 from signlens.retrieval.votes import retrieval_terms
 from signlens.training.fusion_clips import (
     Features,

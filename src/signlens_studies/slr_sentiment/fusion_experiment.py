@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import PartMissing, UsageError
-from signlens.recognition import EMOTIONS
 from signlens.training.experiment import _build
 
 OUT_OF_FOLD, IN_SAMPLE = "out_of_fold", "in_sample"

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import UsageError
-from signlens.recognition import EMOTIONS
 
 Array = NDArray[np.float32]
 

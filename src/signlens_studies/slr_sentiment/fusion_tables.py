@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import PartMissing, UsageError, require_extra
 from signlens.evaluation.comparison import mcnemar
 from signlens.evaluation.metrics import bootstrap, outcomes
@@ -23,7 +24,6 @@ from signlens.evaluation.results import describe, describe_intervals, resampling
 from signlens.evaluation.scores import ScoreSet, read_scores
 from signlens.evaluation.systems import Settings
 from signlens.files import whole_file
-from signlens.recognition import EMOTIONS
 from signlens_studies.reproduction import PAPER, TABLE_2, Reproduction, Request, Row
 from signlens_studies.slr_sentiment.fusion_experiment import (
     CHOSEN,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, UsageError
 from signlens.pose.networks import import_opencv
-from signlens.recognition import EMOTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def winning_logit_average(logits: NDArray[np.floating], decimals: int | None = 4
 
     Args:
         logits: (K, 8) raw logits of the frames it looks at (`paper_frames`), in the order of
-            `signlens.recognition.EMOTIONS`; NaN rows where no face was found, which are skipped.
+            `signlens.emotion.expressions.EMOTIONS`; NaN rows where no face was found, which are skipped.
         decimals: The paper's files have four; None to keep all.
 
     Returns:

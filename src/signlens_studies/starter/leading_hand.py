@@ -155,7 +155,7 @@ def _answers(
     run: OpenedRun, split: str, classes: NDArray[np.int64], weights: dict[str, float]
 ) -> tuple[Scores, Scores, Scores, Scores, NDArray[np.int64]]:
     """Log-probabilities over some classes, in order: likelier hand, mean, other, mean swapped; and labels."""
-    from signlens.fusion.ensemble import ensemble
+    from signlens.models.ensemble import ensemble
     from signlens.training.sources import TEST
 
     source = run.source

@@ -25,8 +25,8 @@ from signlens.evaluation.metrics import (
     top_k_hits,
 )
 from signlens.files import file_sha256, whole_file
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
 from signlens.fusion.learned_weights import learn_weights
+from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
 from signlens.skeleton.hand_features import hand_features
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
 from signlens.training import run

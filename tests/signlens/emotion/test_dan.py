@@ -10,10 +10,10 @@ from PIL import Image  # noqa: E402
 
 from signlens.emotion.dan import SCALE, DanProvider, network_input  # noqa: E402
 from signlens.emotion.dan_network import DAN, DANConfig, save_weights  # noqa: E402
+from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.emotion.faces import face_square  # noqa: E402
 from signlens.emotion.provider import FaceFrames  # noqa: E402
 from signlens.errors import InputRejected, PartMissing, UsageError  # noqa: E402
-from signlens.recognition import EMOTIONS  # noqa: E402
 from signlens_studies.slr_sentiment.haar_face import paper_logits  # noqa: E402
 
 

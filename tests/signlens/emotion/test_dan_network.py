@@ -20,8 +20,8 @@ from signlens.emotion.dan_network import (  # noqa: E402
     SpatialAttention,
     partition_loss,
 )
+from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.errors import InputRejected  # noqa: E402
-from signlens.recognition import EMOTIONS  # noqa: E402
 
 
 @pytest.fixture(scope="module")

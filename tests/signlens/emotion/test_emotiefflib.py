@@ -19,10 +19,10 @@ pytest.importorskip("emotiefflib", reason="needs the [emotion] extra")
 
 from signlens.emotion import emotiefflib  # noqa: E402
 from signlens.emotion.emotiefflib import MODELS, EmotiEffLibProvider, Pinned, git_blob_hash  # noqa: E402
+from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.emotion.faces import face_picture  # noqa: E402
 from signlens.emotion.provider import FaceFrames  # noqa: E402
 from signlens.errors import PartMissing, UsageError  # noqa: E402
-from signlens.recognition import EMOTIONS  # noqa: E402
 
 
 def small_network(outputs: int, side: int) -> tuple[bytes, np.ndarray, np.ndarray]:

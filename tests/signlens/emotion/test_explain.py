@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signlens.emotion.explain import EXPLAINS, explain_away, face_terms, negation
+from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
 from signlens.emotion.gloss_map import GlossMap, boost_terms, load_gloss_map
-from signlens.recognition import EMOTIONS, EmotionMoment, EmotionReading, Marker
-from signlens.signing.markers import FUNCTIONS
+from signlens.signing.markers import FUNCTIONS, Marker
 
 
 def reading_of(rows: np.ndarray, step: float = 0.2, mean: np.ndarray | None = None) -> EmotionReading:

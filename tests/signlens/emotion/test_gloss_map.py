@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from places import DATA
 
 from signlens.datasets.labels import read_gloss_list
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.gloss_map import (
     GlossMap,
     add_log_boost,
@@ -21,7 +22,6 @@ from signlens.emotion.gloss_map import (
     shipped_maps,
 )
 from signlens.errors import InputRejected, UsageError
-from signlens.recognition import EMOTIONS
 
 SEED = DATA / "wlasl-seed-results"
 MAP = load_gloss_map()

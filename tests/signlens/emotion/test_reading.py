@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.faces import FaceAlbum
 from signlens.emotion.provider import ASSUMED_NEUTRAL, FaceFrames, FrameExpressions
 from signlens.emotion.reading import (
@@ -20,7 +21,6 @@ from signlens.emotion.reading import (
 )
 from signlens.emotion.resting_face import signer_baseline
 from signlens.errors import UsageError
-from signlens.recognition import EMOTIONS
 
 
 class Sided:

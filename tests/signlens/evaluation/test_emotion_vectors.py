@@ -13,6 +13,7 @@ from made_scores import written
 from typer.testing import CliRunner
 
 from signlens.cli import app
+from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.gloss_map import add_log_boost, load_gloss_map, multiply_logits
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.comparison import mcnemar
@@ -20,8 +21,7 @@ from signlens.evaluation.emotion_vectors import EmotionBoost, EmotionVectors, re
 from signlens.evaluation.metrics import top_k_hits
 from signlens.evaluation.systems import Settings, Teacher, answer
 from signlens.fusion.emotion_strength import choose_strength
-from signlens.fusion.ensemble import fit_temperature
-from signlens.recognition import EMOTIONS
+from signlens.models.ensemble import fit_temperature
 
 HEAD = "clip," + ",".join(EMOTIONS)
 MAP = load_gloss_map()

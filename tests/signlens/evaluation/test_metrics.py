@@ -26,7 +26,7 @@ from signlens.evaluation.metrics import (
     weighted_metrics,
     wilson,
 )
-from signlens.fusion.ensemble import log_softmax
+from signlens.models.ensemble import log_softmax
 
 
 @given(st.integers(2, 30), st.integers(4, 12), st.integers(1, 3), st.integers(0, 1000))

@@ -18,7 +18,7 @@ from signlens.evaluation.comparison import match, share_clips
 from signlens.evaluation.metrics import METRICS, outcomes
 from signlens.evaluation.results import confusions
 from signlens.evaluation.systems import parse_weights
-from signlens.fusion.ensemble import weighted_mean
+from signlens.models.ensemble import weighted_mean
 
 AUTSL = DATA / "autsl-scores" / "test_scores.npz"
 needs_autsl = pytest.mark.skipif(not AUTSL.is_file(), reason=f"{AUTSL} is not there (set SIGNLENS_SHARED)")

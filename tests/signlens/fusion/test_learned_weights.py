@@ -9,7 +9,6 @@ from scipy.optimize import approx_fprime
 from scipy.special import log_softmax as scipy_log_softmax
 
 from signlens.errors import UsageError
-from signlens.fusion.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, weighted_mean
 from signlens.fusion.learned_weights import (
     FIXED,
     LEARNED,
@@ -20,6 +19,7 @@ from signlens.fusion.learned_weights import (
     learn_weights,
     make_folds,
 )
+from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, weighted_mean
 
 
 def nll(log_probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signlens.errors import PartMissing, UsageError
-from signlens.fusion.ensemble import fit_temperature, log_softmax
 from signlens.fusion.learned_weights import make_folds
 from signlens.fusion.stack import (
     ENSEMBLE,
@@ -23,6 +22,7 @@ from signlens.fusion.stack import (
     cross_fit_stack,
     learn_stack,
 )
+from signlens.models.ensemble import fit_temperature, log_softmax
 
 optimize = pytest.importorskip("scipy.optimize", reason="learning needs the [train] extra")
 

@@ -29,9 +29,10 @@ from made_clips import (
 )
 
 import signlens
+from signlens.emotion.expressions import EmotionReading
 from signlens.errors import UsageError
 from signlens.pose.clip import PoseClip
-from signlens.recognition import ClipInfo, EmotionReading
+from signlens.recognition import ClipInfo
 from signlens.report import PictureLimits, encode_frames, write_index, write_report
 from signlens.report.page import _area
 

@@ -13,7 +13,7 @@ import pytest
 from hostile_page import hostile_page
 from made_clips import FRAMES, answered, degraded, gallery, pictures, rejected, uneven_times, waving_pose
 
-from signlens.recognition import EMOTIONS
+from signlens.emotion.expressions import EMOTIONS
 from signlens.report import write_index, write_report
 
 pytest.importorskip("selenium", reason="selenium is not installed (pip install selenium)")

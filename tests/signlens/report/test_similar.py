@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from signlens.recognition import SimilarSign
 from signlens.report.similar import MARKED, MOST_SHOWN, point_name, write_similar
-from signlens.retrieval.gallery import GalleryClip
+from signlens.retrieval.gallery import GalleryClip, SimilarSign
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND
 
 HOSTILE = "</script><img src=x onerror=\"document.title='hacked'\">"

@@ -10,19 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_clips import answered, degraded, expression, rejected
 
-from signlens.recognition import (
-    Answer,
-    BoostInfo,
-    EmotionMoment,
-    EmotionReading,
-    Evidence,
-    ExplainedAway,
-    Explaining,
-    HeldBack,
-    Intensity,
-    Recognition,
-)
+from signlens.answer import Answer
+from signlens.emotion.explain import ExplainedAway, Explaining, HeldBack
+from signlens.emotion.expressions import EmotionMoment, EmotionReading
+from signlens.fusion.stack import BoostInfo, Evidence
+from signlens.recognition import Recognition
 from signlens.report import words
+from signlens.signing.intensity import Intensity
 
 
 def plain(text: str) -> str:

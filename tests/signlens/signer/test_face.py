@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import UsageError
-from signlens.recognition import EMOTIONS
 from signlens.signer.face import (
     EMOTION_FACES,
     EXPRESSIONS,

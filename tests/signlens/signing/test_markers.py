@@ -16,8 +16,7 @@ from signlens.errors import UsageError
 from signlens.pose import face_points as landmarks
 from signlens.pose.clip import PoseClip, Provenance
 from signlens.pose.face_points import MEASURED_POINTS, align_faces, head_angles, measures, remove_head_pose
-from signlens.recognition import Marker
-from signlens.signing.markers import FUNCTIONS, MarkerReading, read_markers
+from signlens.signing.markers import FUNCTIONS, Marker, MarkerReading, read_markers
 
 BROWS = [i for side in (*landmarks._INNER_BROW, *landmarks._OUTER_BROW) for i in side]
 INNER_BROWS = [i for side in landmarks._INNER_BROW for i in side]

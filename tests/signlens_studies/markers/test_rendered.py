@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from study_commands import study
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.pose import PoseClip, Provenance
-from signlens.recognition import EMOTIONS, Marker
 from signlens.signing.intensity import measure_intensity
-from signlens.signing.markers import FUNCTIONS, MarkerReading
+from signlens.signing.markers import FUNCTIONS, Marker, MarkerReading
 from signlens_studies.markers.marked_signer import Script
 from signlens_studies.markers.rendered import (
     CHOSEN_ON,

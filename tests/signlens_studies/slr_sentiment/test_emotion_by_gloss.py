@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from signlens.cli import app
+from signlens.emotion.expressions import EMOTIONS
 from signlens.evaluation.scores import ScoreSet, write_scores
-from signlens.recognition import EMOTIONS
 from signlens_studies.slr_sentiment.emotion_by_gloss import LabelledFaces, agreement, mean_by_gloss
 
 SAD = EMOTIONS.index("sad")

@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 pytest.importorskip("scipy", reason="stacks need the [train] extra")
 
 from signlens.cli import app  # noqa: E402
+from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.errors import InputRejected, PartMissing, UsageError  # noqa: E402
 from signlens.evaluation.scores import ScoreSet, read_scores, write_scores  # noqa: E402
 from signlens.fusion.stack import Vote  # noqa: E402
-from signlens.recognition import EMOTIONS  # noqa: E402
 from signlens.training.fusion_clips import (  # noqa: E402
     SCORE_SPACE,
     ScoredClips,

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, UsageError
-from signlens.recognition import EMOTIONS
 from signlens_studies.slr_sentiment import haar_face as paper
 from signlens_studies.slr_sentiment.haar_face import (
     first_haar_face,

@@ -16,13 +16,13 @@ import numpy as np
 from signlens.emosign.annotations import EMOTIONS, EmoSign
 from signlens.emosign.predictions import Prediction
 from signlens.emosign.tasks import EMOTION_CLASSES
+from signlens.emotion.expressions import EMOTIONS as EXPRESSIONS
 from signlens.emotion.provider import EmotionProvider, LandmarkProvider
 from signlens.emotion.providers import PROVIDERS, open_provider
 from signlens.emotion.reading import read_emotion
 from signlens.errors import InputRejected, UsageError
 from signlens.pose.clip import PoseClip
 from signlens.pose.face_points import MEASURES, measures, remove_head_pose
-from signlens.recognition import EMOTIONS as EXPRESSIONS
 from signlens.video import open_video
 from signlens_studies.emosign.baselines.caption import seven_of
 from signlens_studies.emosign.baselines.materials import Array, Materials, refused

@@ -9,10 +9,10 @@ from signlens.emosign.annotations import load_emosign
 from signlens.emosign.predictions import Prediction
 from signlens.emosign.scoring import score
 from signlens.emosign.tasks import REFUSED
+from signlens.emotion.expressions import EMOTIONS as EXPRESSIONS
 from signlens.emotion.provider import LandmarkProvider
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.pose.file import write_pose
-from signlens.recognition import EMOTIONS as EXPRESSIONS
 from signlens_studies.emosign.baselines import comparison, face, hands
 from signlens_studies.emosign.baselines.learning import leave_one_signer_out
 from signlens_studies.emosign.baselines.materials import Materials

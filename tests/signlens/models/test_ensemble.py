@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax as scipy_log_softmax
 
 from signlens.errors import UsageError
-from signlens.fusion.ensemble import (
+from signlens.models.ensemble import (
     SAM_SLR_WEIGHTS,
     SLR_SENTIMENT_WEIGHTS,
     ensemble,
