@@ -7,6 +7,8 @@ SignLens, 2 wrong usage, 3 an input was rejected, 4 a part is missing, 130 inter
 Rooms are imported inside the verbs, so that each starts with what it needs.
 """
 
+from importlib import import_module
+
 # Importing a verb's file adds it to the application; `--help` lists verbs in this order.
 from signlens.cli import recognize  # isort: skip
 from signlens.cli import extract  # isort: skip
@@ -16,13 +18,15 @@ from signlens.cli import gallery_verbs as gallery
 from signlens.cli import dataset  # isort: skip
 from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip
-from signlens.cli import reproduce  # isort: skip
 from signlens.cli import emosign  # isort: skip
 from signlens.cli import emosign_run  # isort: skip
 from signlens.cli import doctor  # isort: skip
 from signlens.cli import rotate  # isort: skip
 from signlens.cli import signer  # isort: skip
 from signlens.cli.shared import app
+
+# Until commands of installed packages are found by their entry points.
+app.add_typer(import_module("signlens_studies.commands.reproduce").app, name="reproduce")
 
 __all__ = [
     "app",
@@ -35,7 +39,6 @@ __all__ = [
     "gallery",
     "main",
     "recognize",
-    "reproduce",
     "rotate",
     "search",
     "signer",

@@ -6,6 +6,9 @@ here in the order in which they stand in the paper: agreement (2), sentiment (3)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from signlens.emosign.agreement import LABELS, LEVELS, label_agreement
@@ -15,10 +18,10 @@ from signlens.emosign.predictions import read_predictions
 from signlens.emosign.ratings import read_ratings
 from signlens.emosign.scoring import score
 from signlens.emosign.tasks import DEFAULT_RULE, EMOTION_CLASSES
-from signlens.errors import UsageError
 from signlens.evaluation.metrics import Interval
+from signlens.evaluation.systems import Settings
 from signlens_studies.emosign import paper
-from signlens_studies.reproduction import Reproduction, Request, Row
+from signlens_studies.reproduction import Reproduction, Row
 
 PAPER = "EmoSign"
 _THEIRS = "EmoSign, 200 clips of 4 signers, labels by majority of 3 Deaf annotators"
@@ -28,22 +31,18 @@ _NOT_RUN = (
 )
 
 
-def table2(request: Request) -> Reproduction:
+def table2(raters: Sequence[Path], settings: Settings) -> Reproduction:
     """Agreement of the annotators, label by label.
 
+    Args:
+        raters: What single annotators said, a file each.
+        settings: Of the intervals.
+
     Raises:
-        UsageError: No files of single annotators are given.
         InputRejected: They cannot be read.
     """
-    if not request.raters:
-        raise UsageError(
-            "emosign-table2",
-            "needs what each annotator said; the released file holds the majority only",
-            "give --raters FILE, once for each",
-        )
-    settings = request.settings
     levels = LEVELS[:3]
-    found = label_agreement(read_ratings(request.raters), levels, draws=settings.draws, seed=settings.seed)
+    found = label_agreement(read_ratings(raters), levels, draws=settings.draws, seed=settings.seed)
     rows = []
     for label, row in zip(LABELS, found["labels"], strict=True):
         for level in levels:
@@ -56,7 +55,7 @@ def table2(request: Request) -> Reproduction:
     for level in levels:
         mean = found["overall"][level]["mean"]
         rows.append(Row(f"mean, {level}", "average", "alpha", paper.ALPHA_AVERAGE_PRINTED, mean))
-    files = ", ".join(str(path) for path in request.raters)
+    files = ", ".join(str(path) for path in raters)
     return Reproduction(
         name="emosign-table2",
         title=f"{PAPER}: Krippendorff's alpha",
@@ -83,21 +82,57 @@ def _percent(metric: dict[str, Any]) -> Interval | None:
     return _interval(*scaled)
 
 
-def _scored(request: Request, name: str) -> tuple[EmoSign, dict[str, Any]]:
-    if request.annotations is None or request.predictions is None:
-        raise UsageError(
-            name, "needs labels and predictions", "give --annotations FILE and --predictions FILE"
-        )
-    data = load_emosign(request.annotations)
+@dataclass(frozen=True)
+class Scored:
+    """A model's answers, scored against labels.
+
+    Attributes:
+        data: The labels.
+        found: See `signlens.emosign.scoring.score`.
+        annotations: The labels' file.
+        predictions: The answers' file.
+        raters: What single annotators said, a file each; may be empty.
+        settings: Of the intervals.
+    """
+
+    data: EmoSign
+    found: dict[str, Any]
+    annotations: Path
+    predictions: Path
+    raters: tuple[Path, ...]
+    settings: Settings
+
+
+def score_files(
+    annotations: Path,
+    predictions: Path,
+    settings: Settings,
+    *,
+    raters: Sequence[Path] = (),
+    rule: str | None = None,
+) -> Scored:
+    """Read and score.
+
+    Args:
+        annotations: EmoSign's labels.
+        predictions: What ``emosign score`` reads.
+        settings: Of the intervals.
+        raters: What single annotators said, a file each.
+        rule: Which clips are single expressions.
+
+    Raises:
+        InputRejected: They cannot be read, or do not fit one another.
+    """
+    data = load_emosign(annotations)
     found = score(
-        read_predictions(request.predictions),
+        read_predictions(predictions),
         data,
-        rule=request.rule or DEFAULT_RULE,
-        ratings=read_ratings(request.raters) if request.raters else [],
-        draws=request.settings.draws,
-        seed=request.settings.seed,
+        rule=rule or DEFAULT_RULE,
+        ratings=read_ratings(raters) if raters else [],
+        draws=settings.draws,
+        seed=settings.seed,
     )
-    return data, found
+    return Scored(data, found, annotations, predictions, tuple(raters), settings)
 
 
 def _of_task(found: dict[str, Any], task: str, asked: bool, words: str) -> list[Row]:
@@ -126,14 +161,9 @@ def _of_task(found: dict[str, Any], task: str, asked: bool, words: str) -> list[
 _METRICS = {"wAcc": "wacc", "wF1": "wf1"}
 
 
-def table3(request: Request) -> Reproduction:
-    """Sentiment in 3 and 7 classes.
-
-    Raises:
-        UsageError: Labels or predictions are not given.
-        InputRejected: They cannot be read, or do not fit one another.
-    """
-    data, found = _scored(request, "emosign-table3")
+def table3(scored_files: Scored) -> Reproduction:
+    """Sentiment in 3 and 7 classes."""
+    found = scored_files.found
     rows = []
     for line in paper.SENTIMENT:
         who = f"{line.inputs}: {line.model}"
@@ -144,19 +174,14 @@ def table3(request: Request) -> Reproduction:
             ("wF1, 7 classes", line.wf17),
         ):
             rows.append(Row(metric, who, "percent", theirs, None))
-    rows += _of_task(found, "sentiment3", bool(request.raters), "3 classes")
-    rows += _of_task(found, "sentiment7", bool(request.raters), "7 classes")
-    return _made("emosign-table3", "sentiment", data, found, request, rows, ())
+    rows += _of_task(found, "sentiment3", bool(scored_files.raters), "3 classes")
+    rows += _of_task(found, "sentiment7", bool(scored_files.raters), "7 classes")
+    return _made("emosign-table3", "sentiment", scored_files, rows, ())
 
 
-def table4(request: Request) -> Reproduction:
-    """The one emotion of the clips that show a single expression, in ten classes.
-
-    Raises:
-        UsageError: Labels or predictions are not given.
-        InputRejected: They cannot be read, or do not fit one another.
-    """
-    data, found = _scored(request, "emosign-table4")
+def table4(scored_files: Scored) -> Reproduction:
+    """The one emotion of the clips that show a single expression, in ten classes."""
+    found = scored_files.found
     rows = []
     for line in paper.EMOTION:
         who = f"{line.inputs}: {line.model}"
@@ -165,7 +190,7 @@ def table4(request: Request) -> Reproduction:
         for name, recall in zip(EMOTION_CLASSES, line.recalls, strict=True):
             size = paper.RECOVERED_SINGLE[name]
             rows.append(Row(f"recall of {name}", who, "percent", recall, None, size))
-    rows += _of_task(found, "emotion", bool(request.raters), "10 classes")
+    rows += _of_task(found, "emotion", bool(scored_files.raters), "10 classes")
     scored = found["tasks"].get("emotion")
     if scored is not None:
         for name in EMOTION_CLASSES:
@@ -181,18 +206,11 @@ def table4(request: Request) -> Reproduction:
         "The paper does not print how many clips each class has; the counts beside its recalls are those for "
         "which every printed recall is a whole number of clips, and they reproduce every printed wAcc.",
     )
-    return _made("emosign-table4", "single-label emotion", data, found, request, rows, notes)
+    return _made("emosign-table4", "single-label emotion", scored_files, rows, notes)
 
 
-def _made(
-    name: str,
-    title: str,
-    data: EmoSign,
-    found: dict[str, Any],
-    request: Request,
-    rows: list[Row],
-    notes: tuple[str, ...],
-) -> Reproduction:
+def _made(name: str, title: str, scored: Scored, rows: list[Row], notes: tuple[str, ...]) -> Reproduction:
+    data = scored.data
     own = (
         [f"{len(data.missing_videos)} of {len(data.clips)} clips have no video here"]
         if data.missing_videos
@@ -203,21 +221,18 @@ def _made(
         title=f"{PAPER}: {title}",
         theirs=_THEIRS,
         data={
-            "file": str(request.annotations),
-            "predictions": str(request.predictions),
+            "file": str(scored.annotations),
+            "predictions": str(scored.predictions),
             "identity": data.identity,
             "clips": len(data.clips),
             "signers": len([s for s in data.signers if s]) or None,
             "made_up": data.made_up or None,
         },
         intervals={
-            "by": found["intervals"]["unit"],
-            "draws": request.settings.draws,
-            "seed": request.settings.seed,
+            "by": scored.found["intervals"]["unit"],
+            "draws": scored.settings.draws,
+            "seed": scored.settings.seed,
         },
         rows=tuple(rows),
         notes=(*notes, *own, *data.notes, _NOT_RUN, *([MADE_UP] if data.made_up else [])),
     )
-
-
-RECIPES = {"emosign-table2": table2, "emosign-table3": table3, "emosign-table4": table4}

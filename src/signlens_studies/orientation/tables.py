@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import InputRejected, UsageError, require_extra
+from signlens.errors import InputRejected
 from signlens.evaluation.metrics import Interval, bootstrap
 from signlens.evaluation.results import describe_intervals
-from signlens.files import whole_file
+from signlens.evaluation.systems import Settings
 from signlens.models.sign_model import SignModel
 from signlens.orientation.correction import CorrectionSettings, correct
 from signlens.orientation.depth.depth import filled_z
@@ -27,7 +27,8 @@ from signlens.orientation.depth.landmark import landmark_depth
 from signlens.orientation.geometry import as_published, shoulder_frame
 from signlens.pose import WHOLE_BODY_KEYPOINTS, PoseClip, Provenance
 from signlens.skeleton.graph import WHOLE_BODY_INDEX
-from signlens_studies.reproduction import Reproduction, Request, Row
+from signlens_studies.figures import check_figure, new_figure, save_figure
+from signlens_studies.reproduction import Reproduction, Row
 
 ORIENTATIONS = ("straight", "left", "right")
 
@@ -96,17 +97,15 @@ class _Oriented:
     identity: str
 
 
-def _open(request: Request, what: str) -> _Oriented:
+def _open(folder: Path, model_folder: Path | None) -> _Oriented:
     from signlens.datasets.folder import Dataset
 
-    if request.dataset is None:
-        raise UsageError(what, "needs a dataset whose clips carry an orientation", "name it with --dataset")
-    dataset = Dataset.open(request.dataset)
+    dataset = Dataset.open(folder)
     if len(dataset.keypoints) != WHOLE_BODY_KEYPOINTS:
         raise InputRejected(
-            request.dataset, "holds some of the 133 keypoints only", "import it with --keypoints whole-body"
+            folder, "holds some of the 133 keypoints only", "import it with --keypoints whole-body"
         )
-    model = SignModel() if request.model is None else SignModel(request.model)
+    model = SignModel() if model_folder is None else SignModel(model_folder)
     shared = [g for g in dataset.glosses if g in model.glosses]
     poses, orientations, labels = [], [], []
     for row, clip in enumerate(dataset.clips):
@@ -125,7 +124,7 @@ def _open(request: Request, what: str) -> _Oriented:
         labels.append(shared.index(clip.gloss))
     if not poses:
         raise InputRejected(
-            request.dataset,
+            folder,
             "has no clip with an orientation in its name and a gloss that the model knows",
             "name clips like signer1-left-book-2, or another model with --model",
         )
@@ -189,7 +188,7 @@ def _hits(found: _Oriented, turn: Turn) -> tuple[NDArray[np.bool_], NDArray[np.b
 
 
 def _reproduction(
-    found: _Oriented, name: str, title: str, rows: list[Row], request: Request, figure: Path | None = None
+    found: _Oriented, name: str, title: str, rows: list[Row], settings: Settings, figure: Path | None = None
 ) -> Reproduction:
     counts = {o: found.orientation.count(o) for o in ORIENTATIONS}
     return Reproduction(
@@ -205,24 +204,25 @@ def _reproduction(
             "glosses_of_the_paper": list(GLOSSES),
             "model": found.model.identity,
         },
-        intervals=describe_intervals(request.settings),
+        intervals=describe_intervals(settings),
         rows=tuple(rows),
         notes=_NOTES,
         figure=None if figure is None else str(figure),
     )
 
 
-def _interval(hits: NDArray[np.bool_], request: Request) -> Interval:
-    return bootstrap(100.0 * hits, draws=request.settings.draws, seed=request.settings.seed)
+def _interval(hits: NDArray[np.bool_], settings: Settings) -> Interval:
+    return bootstrap(100.0 * hits, draws=settings.draws, seed=settings.seed)
 
 
-def _table(request: Request, name: str, title: str, printed: dict[str, tuple[float, float]]) -> Reproduction:
-    found = _open(request, name)
+def _table(
+    found: _Oriented, settings: Settings, name: str, title: str, printed: dict[str, tuple[float, float]]
+) -> Reproduction:
     rows = []
 
     def add(label: str, paper_name: str, turn: Turn, theirs: tuple[float | None, float | None]) -> None:
         for k, hits, value in zip((1, 5), _hits(found, turn), theirs, strict=True):
-            ours = _interval(hits, request)
+            ours = _interval(hits, settings)
             rows.append(Row(f"top-{k}, {label}", paper_name, "percent", value, ours, int(hits.sum())))
 
     add("none", "", sane("none"), RECORDED_NONE)
@@ -231,18 +231,18 @@ def _table(request: Request, name: str, title: str, printed: dict[str, tuple[flo
         add(f"{mode}, {WRISTS}", mode, published(mode), theirs)
         if mode in RECORDED_ALL_JOINTS:
             add(f"{mode}, {ALL_JOINTS}", "", published(mode, "all"), (RECORDED_ALL_JOINTS[mode], None))
-    return _reproduction(found, name, title, rows, request)
+    return _reproduction(found, name, title, rows, settings)
 
 
 def _figure(
-    request: Request,
+    found: _Oriented,
+    settings: Settings,
+    out: Path | None,
     name: str,
     title: str,
     recorded: Mapping[str, tuple[float | None, ...]],
     ways: tuple[str, ...],
 ) -> Reproduction:
-    _check_figure(request.out)
-    found = _open(request, name)
     rows = []
     orientation = np.array(found.orientation)
     panels: dict[str, list[_Series]] = {how: [] for how in ways}
@@ -256,7 +256,7 @@ def _figure(
             beside = (None, None, None) if how == ALL_JOINTS else theirs
             for which, value in zip(ORIENTATIONS, beside, strict=True):
                 some = hits[orientation == which]
-                bars.append(_interval(some, request) if len(some) else None)
+                bars.append(_interval(some, settings) if len(some) else None)
                 missing = "" if len(some) else f"there is no clip named {which}"
                 paper_name = "" if how == ALL_JOINTS else mode
                 row = Row(
@@ -265,9 +265,9 @@ def _figure(
                 if mode != "none" or how == ways[0]:
                     rows.append(row)
             panels[how].append(_Series(mode, bars, beside))
-    if request.out is not None:
-        draw_bars(panels, title, f"{len(found.poses)} clips of {found.name}", request.out)
-    return _reproduction(found, name, title, rows, request, request.out)
+    if out is not None:
+        draw_bars(panels, title, f"{len(found.poses)} clips of {found.name}", out)
+    return _reproduction(found, name, title, rows, settings, out)
 
 
 @dataclass(frozen=True)
@@ -275,28 +275,6 @@ class _Series:
     name: str
     ours: Sequence[Interval | None]
     theirs: Sequence[float | None]
-
-
-_ENDINGS = (".svg", ".png", ".pdf")
-
-
-def _check_figure(path: Path | None) -> None:
-    """Say before anything is computed that a figure cannot be drawn.
-
-    Raises:
-        UsageError: The file's ending is none of a picture, or its folder does not exist.
-        PartMissing: matplotlib is not installed.
-    """
-    if path is None:
-        return
-    if path.suffix.lower() not in _ENDINGS:
-        raise UsageError(path, "is no picture that can be drawn", f"end it in {', '.join(_ENDINGS)}")
-    if not path.parent.is_dir():
-        raise UsageError(path, "its folder does not exist", "make the folder first")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise require_extra("plots", error.name or "matplotlib") from None
 
 
 def draw_bars(panels: Mapping[str, Sequence[_Series]], title: str, clips: str, path: Path) -> None:
@@ -308,9 +286,7 @@ def draw_bars(panels: Mapping[str, Sequence[_Series]], title: str, clips: str, p
         clips: What ours were measured on.
         path: Where to.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.2 + 3.6 * len(panels), 3.8), layout="constrained")
+    figure = new_figure(1.2 + 3.6 * len(panels), 3.8)
     every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     place = np.arange(len(ORIENTATIONS))
     for axes, (panel, series) in zip(every, panels.items(), strict=True):
@@ -334,22 +310,20 @@ def draw_bars(panels: Mapping[str, Sequence[_Series]], title: str, clips: str, p
             axes.spines[side].set_visible(False)
     every[0].set_ylabel("top-1, per cent")
     figure.suptitle(f"{title}: {clips} (bars), the paper's 110 (diamonds)", fontsize=9)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=150)
+    save_figure(figure, path)
 
 
 _COLOURS = ("#8a8f99", "#1d5bb5", "#b5541d", "#a8842c")
 
 
-def table12(request: Request) -> Reproduction:
-    """2D and 3D correction.
+def table12(folder: Path, settings: Settings, model: Path | None = None) -> Reproduction:
+    """2D and 3D correction, of a dataset folder; with the shipped model where none is named.
 
     Raises:
-        UsageError: No dataset is named.
-        InputRejected: It holds no such clips.
+        InputRejected: The dataset holds no such clips.
         PartMissing: The model is not there.
     """
-    made = _table(request, "table12", "2D and 3D correction (custom rows)", TABLE_12)
+    made = _table(_open(folder, model), settings, "table12", "2D and 3D correction (custom rows)", TABLE_12)
     why = "these are WLASL's own clips, which carry no orientation"
     rows = [
         Row(f"top-{k}, {name}, 2D", name, "percent", value, None, None, why)
@@ -359,43 +333,27 @@ def table12(request: Request) -> Reproduction:
     return dataclasses.replace(made, rows=(*made.rows, *rows))
 
 
-def table13(request: Request) -> Reproduction:
-    """Depth angles: as measured, bins, fixed.
-
-    Raises:
-        UsageError: No dataset is named.
-        InputRejected: It holds no such clips.
-        PartMissing: The model is not there.
-    """
-    return _table(request, "table13", "3D correction by different depth angles", TABLE_13)
+def table13(folder: Path, settings: Settings, model: Path | None = None) -> Reproduction:
+    """Depth angles: as measured, bins, fixed; see `table12`."""
+    title = "3D correction by different depth angles"
+    return _table(_open(folder, model), settings, "table13", title, TABLE_13)
 
 
-def fig10(request: Request) -> Reproduction:
-    """Top-1 by orientation, with and without 2D correction.
+def fig10(
+    folder: Path, settings: Settings, model: Path | None = None, out: Path | None = None
+) -> Reproduction:
+    """Top-1 by orientation, with and without 2D correction; drawn into `out`. See `table12`."""
+    check_figure(out)
+    title = "Top-1 by orientation, 2D correction"
+    ways = (PUT_RIGHT, WRISTS)
+    return _figure(_open(folder, model), settings, out, "fig10", title, FIGURE_10, ways)
 
-    Raises:
-        UsageError: No dataset is named, or the figure's file is no picture.
-        InputRejected: It holds no such clips.
-        PartMissing: The model, or matplotlib, is not there.
-    """
-    return _figure(request, "fig10", "Top-1 by orientation, 2D correction", FIGURE_10, (PUT_RIGHT, WRISTS))
 
-
-def fig11(request: Request) -> Reproduction:
-    """Top-1 by orientation for the fixed angles and the angle as measured, all joints and the wrists alone.
-
-    Raises:
-        UsageError: No dataset is named, or the figure's file is no picture.
-        InputRejected: It holds no such clips.
-        PartMissing: The model, or matplotlib, is not there.
-    """
+def fig11(
+    folder: Path, settings: Settings, model: Path | None = None, out: Path | None = None
+) -> Reproduction:
+    """The same for the fixed angles and the angle as measured, all joints and the wrists alone."""
+    check_figure(out)
+    title = "Top-1 by orientation, depth angles"
     ways = (PUT_RIGHT, ALL_JOINTS, WRISTS)
-    return _figure(request, "fig11", "Top-1 by orientation, depth angles", FIGURE_11, ways)
-
-
-RECIPES: dict[str, Callable[[Request], Reproduction]] = {
-    "table12": table12,
-    "table13": table13,
-    "fig10": fig10,
-    "fig11": fig11,
-}
+    return _figure(_open(folder, model), settings, out, "fig11", title, FIGURE_11, ways)

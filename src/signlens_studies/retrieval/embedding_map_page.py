@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 from signlens.errors import UsageError
 from signlens.evaluation.metrics import bootstrap
 from signlens.evaluation.results import describe_intervals
+from signlens.evaluation.systems import Settings
 from signlens.report.drawing import MISSING, WHOLE_BODY_LIMBS
 from signlens.report.page import render, write_page
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX
-from signlens_studies.reproduction import PAPER, Reproduction, Request, Row
+from signlens_studies.reproduction import PAPER, Reproduction, Row
 from signlens_studies.retrieval.embedding_map import (
     COLOURS,
     MIN_DISTANCE,
@@ -116,26 +116,20 @@ def _on_canvas(places: NDArray[np.float32]) -> list[list[int]]:
     return [[round(float(x)), round(float(_SIDE - y))] for x, y in moved]
 
 
-def fig13(request: Request) -> Reproduction:
-    """UMAP of a run's embedding spaces: ``fig13.png``, ``fig13.html``, ``fig13.csv`` in the folder asked for.
+def fig13(run: Path, folder: Path, settings: Settings) -> Reproduction:
+    """UMAP of a run's embedding spaces: ``fig13.png``, ``fig13.html``, ``fig13.csv`` in a folder.
 
     Raises:
-        UsageError: No run or no folder is named, or it cannot be written to.
+        UsageError: The folder cannot be written to.
         PartMissing: No split has been trained wholly, or an optional package is not installed.
     """
-    if request.run is None:
-        raise UsageError("fig13", "needs a run", "name its folder with --run")
-    if request.out is None:
-        raise UsageError("fig13", "needs a folder for its files", "name one with --out")
-    folder = request.out
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
             folder, f"is no folder that can be made ({error.strerror})", "name another"
         ) from None
-    settings = request.settings
-    made, source = map_run(request.run, settings.seed)
+    made, source = map_run(run, settings.seed)
     picture = folder / "fig13.png"
     draw_map(made, picture)
     write_places(made, folder / "fig13.csv")
@@ -174,7 +168,7 @@ def fig13(request: Request) -> Reproduction:
         title=f"{PAPER}, Figure 13: UMAP of the embedding spaces",
         theirs="10,878 vectors a space: the paper's WLASL2000, train and test, four SL-GCN streams",
         data={
-            "run": str(request.run),
+            "run": str(run),
             "split": made.split,
             "extractor": source.extractor or None,
             "clips": len(made.clips),
@@ -189,7 +183,3 @@ def fig13(request: Request) -> Reproduction:
         notes=tuple(notes),
         figure=str(folder),
     )
-
-
-RECIPES: dict[str, Callable[[Request], Reproduction]] = {"fig13": fig13}
-"""What the verb `reproduce` joins."""

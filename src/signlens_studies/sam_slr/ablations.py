@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from signlens.errors import UsageError, require_extra
 from signlens.evaluation.metrics import Interval, bootstrap, top_k_hits
-from signlens_studies.reproduction import Reproduction, Request, Row
+from signlens_studies.reproduction import Reproduction, Row
 
 FULL = "full"
 
@@ -31,19 +30,6 @@ _PAPER_NAMES = {
     "no_attention": "w/o STC attention",
     "no_augmentation": "w/o keypoint augmentation",
 }
-
-
-def _from_request(request: Request) -> Reproduction:
-    if request.run is None:
-        raise UsageError(
-            "sam-slr-ablations",
-            "needs a run of signlens_studies/sam_slr/ablations.toml",
-            "name it with --run",
-        )
-    return ablations(request.run, request.settings.draws, request.settings.seed)
-
-
-RECIPES: dict[str, Callable[[Request], Reproduction]] = {"sam-slr-ablations": _from_request}
 
 
 def ablations(run: Path, draws: int = 2000, seed: int = 0) -> Reproduction:

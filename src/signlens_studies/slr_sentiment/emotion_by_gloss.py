@@ -6,9 +6,9 @@ A network that reads emotion vectors can only use what holds in every split. The
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ from signlens.evaluation.emotion_vectors import read_emotion_vectors
 from signlens.evaluation.metrics import bootstrap
 from signlens.evaluation.results import describe_intervals
 from signlens.evaluation.scores import read_scores
-from signlens_studies.reproduction import PAPER, Reproduction, Request, Row
+from signlens.evaluation.systems import Settings
+from signlens_studies.reproduction import PAPER, Reproduction, Row
 
 TABLES = {
     "table10": ("sad", "circle", {"train": 0.5864, "test": 0.0, "val": 0.0}),
@@ -73,26 +74,27 @@ def agreement(faces: LabelledFaces, emotion: str, first: str, second: str) -> tu
     return float(np.corrcoef(a, b)[0, 1]), len(both)
 
 
-def _faces_of(name: str, request: Request) -> tuple[LabelledFaces, Mapping[str, object]]:
-    if request.emotion is None or (request.scores is None) == (request.dataset is None):
-        raise UsageError(
-            name,
-            "needs emotion vectors, and glosses and splits of the clips",
-            "give --emotion FILE, and --dataset DIR or --scores FILE.npz with split and gloss",
-        )
-    vectors = read_emotion_vectors(request.emotion)
-    if request.dataset is not None:
+def labelled_faces(
+    emotion: Path, *, dataset_folder: Path | None = None, scores_file: Path | None = None
+) -> tuple[LabelledFaces, Mapping[str, object]]:
+    """Faces with gloss and split, by a dataset or by scores that hold both; and what they are.
+
+    Raises:
+        InputRejected: A file is not what it should be, or holds no split.
+    """
+    vectors = read_emotion_vectors(emotion)
+    if dataset_folder is not None:
         from signlens.datasets.folder import Dataset
 
-        dataset = Dataset.open(request.dataset)
+        dataset = Dataset.open(dataset_folder)
         clips = [clip for clip in dataset.clips if clip.split]
         names = np.array([clip.name for clip in clips], dtype=np.str_)
         glosses = np.array([clip.gloss for clip in clips], dtype=np.str_)
         splits = np.array([clip.split for clip in clips], dtype=np.str_)
         source, what = str(dataset.folder), dataset.name
     else:
-        assert request.scores is not None
-        scores = read_scores(request.scores)
+        assert scores_file is not None
+        scores = read_scores(scores_file)
         if not scores.glosses or scores.splits is None:
             raise InputRejected(
                 scores.source, "does not say each clip's gloss and split", "add gloss (C,) and split (N,)"
@@ -114,13 +116,29 @@ def _faces_of(name: str, request: Request) -> tuple[LabelledFaces, Mapping[str, 
     }
 
 
-def _table(name: str, request: Request) -> Reproduction:
+def gloss_table(
+    name: str,
+    faces: LabelledFaces,
+    described: Mapping[str, object],
+    settings: Settings,
+    gloss: str | None = None,
+) -> Reproduction:
+    """Table 10 or 11: what faces show with one gloss, by split.
+
+    Args:
+        name: Of `TABLES`.
+        faces: And...
+        described: ...what they are: `labelled_faces`.
+        settings: Of the intervals.
+        gloss: In place of the paper's.
+
+    Raises:
+        UsageError: No clip has the gloss.
+    """
     emotion, printed_gloss, theirs = TABLES[name]
-    gloss = request.gloss or printed_gloss
-    faces, described = _faces_of(name, request)
+    gloss = gloss or printed_gloss
     if not (faces.glosses == gloss).any():
         raise UsageError(name, f"no clip has the gloss {gloss!r}", "name one of your glosses with --gloss")
-    settings = request.settings
     there = [split for split in ("train", "test", "val") if (faces.splits == split).any()]
     rows = []
     for split in there:
@@ -167,6 +185,3 @@ def _table(name: str, request: Request) -> Reproduction:
         rows=tuple(rows),
         notes=tuple(notes),
     )
-
-
-RECIPES: dict[str, Callable[[Request], Reproduction]] = {name: partial(_table, name) for name in TABLES}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from signlens.errors import InputRejected, UsageError, require_extra
 from signlens.evaluation.comparison import sign_test
 from signlens.evaluation.metrics import Interval, bootstrap, wilson
-from signlens.files import whole_file
+from signlens_studies.figures import new_figure, save_figure
 
 LEVEL = 0.05
 POWER = 0.8
@@ -75,7 +75,7 @@ def read_inputs(predictions: Path, class_list: Path, left_out: str = "signer9") 
     from signlens.datasets.labels import read_gloss_list
     from signlens.emotion.gloss_map import load_gloss_map
     from signlens.evaluation.scores import signers_in_names
-    from signlens_studies.reproduction import read_predictions
+    from signlens_studies.slr_sentiment.recognition_tables import read_predictions
 
     glosses = read_gloss_list(class_list)
     clips, labels, columns = read_predictions(predictions)
@@ -393,13 +393,7 @@ def draw(path: Path, gains: Mapping[str, float] | None = None) -> None:
         UsageError: The file cannot be written.
         PartMissing: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise require_extra("plots", error.name or "matplotlib") from None
-    if path.suffix.lower() not in (".svg", ".png", ".pdf"):
-        raise UsageError(path, "is not the name of a figure", "call it something.svg, .png or .pdf")
-    figure = Figure(figsize=(6.5, 4.2), layout="constrained")
+    figure = new_figure(6.5, 4.2)
     axes = figure.subplots()
     for (label, gain), colour in zip(
         (gains or {"0.5 points": 0.005, "1 point": 0.01, "2 points": 0.02, "5 points": 0.05}).items(),
@@ -429,11 +423,7 @@ def draw(path: Path, gains: Mapping[str, float] | None = None) -> None:
     axes.set_ylabel("clips needed")
     axes.set_title("Clips until a gain in top-1 is seen (McNemar, 5 %, power 80 %)", fontsize=10)
     axes.legend(title="true gain", frameon=False)
-    try:
-        with whole_file(path) as part:
-            figure.savefig(part, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    except OSError as error:
-        raise UsageError(path, f"it cannot be written ({error.strerror})", "name another place") from None
+    save_figure(figure, path)
 
 
 def text(found: Answer) -> str:

@@ -7,9 +7,8 @@ Every system is set against the ensemble alone on the same clips.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.expressions import EMOTIONS
-from signlens.errors import PartMissing, UsageError, require_extra
+from signlens.errors import PartMissing, UsageError
 from signlens.evaluation.comparison import mcnemar
 from signlens.evaluation.metrics import bootstrap, outcomes
 from signlens.evaluation.results import describe, describe_intervals, resampling_units
 from signlens.evaluation.scores import ScoreSet, read_scores
 from signlens.evaluation.systems import Settings
-from signlens.files import whole_file
-from signlens_studies.reproduction import PAPER, TABLE_2, Reproduction, Request, Row
+from signlens_studies.figures import check_figure, new_figure, save_figure
+from signlens_studies.reproduction import PAPER, Reproduction, Row
 from signlens_studies.slr_sentiment.fusion_experiment import (
     CHOSEN,
     ENSEMBLE,
@@ -35,6 +34,7 @@ from signlens_studies.slr_sentiment.fusion_experiment import (
     mean_emotion_weights,
     open_fusion_run,
 )
+from signlens_studies.slr_sentiment.recognition_tables import TABLE_2
 
 HEADS = {
     "table7": ("two_hidden", "first architecture", {"train": 95.4, "test": 19.4, "val": 21.3}),
@@ -74,16 +74,6 @@ FIGURES = {
 _SHOWN = 10
 _THEIRS = "WLASL2000, 8,811 / 2,067 / 2,723 clips, 2,000 glosses, heads learned on in-sample scores"
 _SIDES = {OUT_OF_FOLD: "out of fold", IN_SAMPLE: "in sample"}
-
-
-def _run_of(request: Request, name: str, experiment: str) -> FusionRun:
-    if request.run is None:
-        raise UsageError(
-            name,
-            "needs the folder of a fusion experiment",
-            f"name it with --run; signlens train experiments/{experiment}.toml makes one",
-        )
-    return open_fusion_run(request.run)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,13 +136,24 @@ def _subsets(run: FusionRun) -> list[str]:
 # -- tables 7, 8, 9 ---------------------------------------------------------------------------------
 
 
-def _fusion_head(name: str, request: Request) -> Reproduction:
+def fusion_head_table(name: str, folder: Path, settings: Settings) -> Reproduction:
+    """One of Tables 7 to 9, of a run of ``fusion-heads.toml``: scores and emotion through a network.
+
+    Args:
+        name: Of `HEADS`.
+        folder: Of the run.
+        settings: Of the intervals.
+
+    Raises:
+        UsageError: The run has no such head.
+        PartMissing: Its scores are not there.
+    """
     architecture, paper_name, theirs = HEADS[name]
-    run = _run_of(request, name, "fusion-heads")
-    heads = [n for n, settings in run.experiment.heads.items() if settings.architecture == architecture]
+    run = open_fusion_run(folder)
+    heads = [n for n, one in run.experiment.heads.items() if one.architecture == architecture]
     if not heads:
         raise UsageError(run.folder, f"has no {architecture} head", "add it and train again")
-    head, settings = heads[0], request.settings
+    head = heads[0]
     rows: list[Row] = []
     notes: list[str] = []
     for side in run.experiment.provenance:
@@ -232,8 +233,14 @@ def top_outputs(weights: NDArray[np.float64], classes: tuple[str, ...]) -> dict[
     return found
 
 
-def _weights(name: str, request: Request) -> Reproduction:
-    run = _run_of(request, name, "fusion-heads")
+def weights_figure(name: str, folder: Path, out: Path | None = None) -> Reproduction:
+    """One of Figures 5 to 7: what each emotion raises most in the linear head; drawn into `out`.
+
+    Raises:
+        UsageError: The run has no linear head, or the figure cannot be written.
+    """
+    check_figure(out)
+    run = open_fusion_run(folder)
     heads = [n for n, settings in run.experiment.heads.items() if settings.architecture == "linear"]
     if not heads:
         raise UsageError(run.folder, "has no linear head", "add one and train again")
@@ -256,8 +263,8 @@ def _weights(name: str, request: Request) -> Reproduction:
             "The emotion vectors were drawn at random and know nothing of the clips: every weight here is "
             "chance, and yet the list looks as the paper's does."
         )
-    if request.out is not None:
-        _draw(panels, request.out, f"{PAPER}, {name}: what an emotion adds to which gloss")
+    if out is not None:
+        _draw(panels, out, f"{PAPER}, {name}: what an emotion adds to which gloss")
     return Reproduction(
         name=name,
         title=f"{PAPER}, Figure {name[-1]}: outputs that each emotion raises most",
@@ -266,24 +273,15 @@ def _weights(name: str, request: Request) -> Reproduction:
         intervals={},
         rows=tuple(rows),
         notes=tuple(notes),
-        figure=None if request.out is None else str(request.out),
+        figure=None if out is None else str(out),
     )
 
 
 def _draw(panels: list[tuple[str, list[tuple[str, float]]]], path: Path, title: str) -> None:
-    """Bars of the strongest glosses, one panel each; SVG, PNG or PDF by the path's ending.
-
-    Raises:
-        PartMissing: matplotlib is not installed.
-        UsageError: An ending that cannot be drawn, or a place that cannot be written.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise require_extra("plots", "matplotlib") from None
+    """Bars of the strongest glosses, one panel each."""
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(4 * columns, 3.2 * lines), layout="constrained")
+    figure = new_figure(4 * columns, 3.2 * lines)
     figure.suptitle(title)
     for place, (name, strongest) in enumerate(panels, 1):
         panel = figure.add_subplot(lines, columns, place)
@@ -291,19 +289,21 @@ def _draw(panels: list[tuple[str, list[tuple[str, float]]]], path: Path, title: 
         panel.invert_yaxis()
         panel.set_title(name)
         panel.set_xlabel("weight")
-    try:
-        with whole_file(path) as part:
-            figure.savefig(part, dpi=150)
-    except (OSError, ValueError) as error:
-        raise UsageError(path, f"cannot be drawn ({error})", "name a .svg, .png or .pdf") from None
+    save_figure(figure, path)
 
 
 # -- table 14 and the final fusion ------------------------------------------------------------------
 
 
-def _table14(request: Request) -> Reproduction:
-    run = _run_of(request, "table14", "final-fusion")
-    settings, side = request.settings, run.experiment.provenance[0]
+def table14(folder: Path, settings: Settings) -> Reproduction:
+    """Similar signs through a network, by reduction, of a run of ``final-fusion.toml``.
+
+    Raises:
+        UsageError: The run has no head that reads similar signs.
+        PartMissing: Its scores are not there.
+    """
+    run = open_fusion_run(folder)
+    side = run.experiment.provenance[0]
     subset = "test" if "test" in _subsets(run) else "val"
     made = _compared(run, subset, settings)
     of = {
@@ -354,9 +354,14 @@ def _table14(request: Request) -> Reproduction:
     )
 
 
-def _final_fusion(request: Request) -> Reproduction:
-    run = _run_of(request, "final-fusion", "final-fusion")
-    settings = request.settings
+def final_fusion(folder: Path, settings: Settings) -> Reproduction:
+    """Ensemble, expression and similar signs into one, of a run of ``final-fusion.toml``.
+
+    Raises:
+        UsageError: The run has learned no stack.
+        PartMissing: Its scores are not there.
+    """
+    run = open_fusion_run(folder)
     if not run.experiment.stack:
         raise UsageError(
             run.folder,
@@ -390,11 +395,3 @@ def _final_fusion(request: Request) -> Reproduction:
         rows=tuple(rows),
         notes=tuple(notes),
     )
-
-
-RECIPES: dict[str, Callable[[Request], Reproduction]] = {
-    **{name: partial(_fusion_head, name) for name in HEADS},
-    **{name: partial(_weights, name) for name in FIGURES},
-    "table14": _table14,
-    "final-fusion": _final_fusion,
-}

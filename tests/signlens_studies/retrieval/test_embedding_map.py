@@ -15,9 +15,8 @@ from made_map import CLIPS, MadePoses, made_map, write_made_map
 from signlens.emotion.reading import EMOTIONS
 from signlens.errors import UsageError
 from signlens.report.drawing import MISSING
-from signlens_studies.reproduction import Request
 from signlens_studies.retrieval.embedding_map import group_glosses, nearest_agrees, umap_places, write_places
-from signlens_studies.retrieval.embedding_map_page import FRAMES, LIMBS, fig13, pack_joints
+from signlens_studies.retrieval.embedding_map_page import FRAMES, LIMBS, pack_joints
 
 
 def test_glosses_of_the_emotion_map_are_coloured_by_emotion() -> None:
@@ -77,11 +76,7 @@ def test_the_page_is_complete_in_itself_and_the_same_input_gives_the_same_bytes(
     assert "the most frequent glosses are coloured" in write_made_map(tmp_path, False).read_text("utf-8")
 
 
-def test_what_fig13_needs_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--run"):
-        fig13(Request())
-    with pytest.raises(UsageError, match="--out"):
-        fig13(Request(run=tmp_path))
+def test_too_few_clips_make_no_map() -> None:
     with pytest.raises(UsageError, match="too few"):
         umap_places(np.zeros((5, 3)), 0)
 

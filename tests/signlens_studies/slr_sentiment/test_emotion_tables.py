@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 
 from signlens.cli import app
 from signlens.evaluation.scores import ScoreSet
-from signlens_studies.reproduction import TABLE_2
-from signlens_studies.slr_sentiment.emotion_tables import (
+from signlens_studies.slr_sentiment.confusion_tables import (
     PRINTED_SHARES,
     TABLE_3,
     TABLE_4,
@@ -27,6 +26,7 @@ from signlens_studies.slr_sentiment.emotion_tables import (
     confusion,
     confusion_as_published,
 )
+from signlens_studies.slr_sentiment.recognition_tables import TABLE_2
 
 PREDICTIONS = DATA / "wlasl-seed-results" / "val_predictions.csv"
 CLASS_LIST = DATA / "wlasl-metadata" / "wlasl_class_list.txt"

@@ -341,7 +341,8 @@ def test_an_expression_that_knows_the_gloss_is_taken_up_by_the_stack(tmp_path: P
 
 
 def printed(name: str, run: Path, *more: str) -> dict:
-    result = runner.invoke(app, ["reproduce", name, "--run", str(run), "--draws", "100", "--json", *more])
+    draws = () if name.startswith("fig") else ("--draws", "100")
+    result = runner.invoke(app, ["reproduce", name, "--run", str(run), *draws, "--json", *more])
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
@@ -396,7 +397,7 @@ def test_the_figures_list_ten_glosses_an_emotion_and_draw_them(as_printed: Path,
 
 def test_what_is_not_there_is_said(tmp_path: Path, crossed: Path, as_printed: Path) -> None:
     for words, code, message in (
-        (["table7"], 2, "needs the folder of a fusion experiment"),
+        (["table7"], 2, "--run"),
         (["table7", "--run", str(tmp_path)], 2, "is not the folder of a fusion experiment"),
         (["final-fusion", "--run", str(as_printed)], 2, "has learned no stack"),
     ):
