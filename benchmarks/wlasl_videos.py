@@ -66,8 +66,12 @@ def summarise(
     return {
         "clips": len(rows),
         "statuses": dict(Counter(r.status for r in results)),
-        "degraded": {r.path: list(r.reasons) for r in results if r.status == "degraded"},
-        "rejected": {r.path: list(r.reasons) for r in results if r.status == "rejected"},
+        "degraded": {
+            r.path: [reason.text for reason in r.reasons] for r in results if r.status == "degraded"
+        },
+        "rejected": {
+            r.path: [reason.text for reason in r.reasons] for r in results if r.status == "rejected"
+        },
         "wrong_frame_counts": {
             row["video_id"]: [int(row["n_frames"]), r.clip.frames]
             for row, r in answered

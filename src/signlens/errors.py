@@ -17,9 +17,14 @@ class SignLensError(Exception):
         subject: The file, option or part that the message is about.
         problem: What was wrong with it.
         remedy: What the reader can do about it.
+
+    Attributes:
+        exit_code: Of the command line.
+        code: Of the reason for which a clip is rejected (`signlens.reasons.CODES`).
     """
 
     exit_code = 1
+    code = "defect"
 
     def __init__(self, subject: str | Path, problem: str, remedy: str = "") -> None:
         self.subject = str(subject)
@@ -40,18 +45,21 @@ class UsageError(SignLensError):
     """The command or the call was used wrongly (exit code 2)."""
 
     exit_code = 2
+    code = "wrong_usage"
 
 
 class InputRejected(SignLensError):
     """The input cannot be answered: unreadable, empty, too large, no person (exit code 3)."""
 
     exit_code = 3
+    code = "input_rejected"
 
 
 class PartMissing(SignLensError):
     """A model or an optional dependency is not there (exit code 4)."""
 
     exit_code = 4
+    code = "part_missing"
 
 
 def require_extra(extra: str, module: str) -> PartMissing:

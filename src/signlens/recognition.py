@@ -16,9 +16,13 @@ from signlens.emotion.expressions import EmotionReading
 from signlens.fusion.stack import BoostInfo, FusionInfo
 from signlens.orientation.correction import Orientation
 from signlens.pose.clip import Coverage
+from signlens.reasons import Reason
 from signlens.retrieval.gallery import SimilarSign
 from signlens.signing.intensity import Intensity
 from signlens.signing.markers import Marker
+
+SCHEMA = 2
+"""Version of the JSON document."""
 
 Status = Literal["ok", "degraded", "rejected"]
 
@@ -60,7 +64,7 @@ class Recognition:
 
     Attributes:
         status: ``ok``, ``degraded`` (answered, with reasons) or ``rejected`` (not answered).
-        reasons: Why the status is not ``ok``; one sentence each.
+        reasons: Why the status is not ``ok``.
         clip: The clip as decoded; None when rejected before decoding.
         pose: Who made the poses; None when rejected.
         orientation: How the signer stood to the camera; None when rejected, or when it was not looked at.
@@ -68,7 +72,7 @@ class Recognition:
         predictions: Candidate glosses, best first.
         emotion: What the face shows, or None when no face was seen.
         markers: Non-manual markers in order of onset; None where they could not be read.
-        markers_reasons: What of the markers could not be told, and why; one sentence each.
+        markers_reasons: What of the markers could not be told, and why.
         intensity: How intensely the hands sign; None where no hand is seen to move.
         explaining: What the emotion boost made of the face and the markers; None when it is off.
         similar: Gallery clips that look alike, best first.
@@ -81,7 +85,7 @@ class Recognition:
 
     path: str
     status: Status
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     clip: ClipInfo | None = None
     pose: PoseInfo | None = None
     orientation: Orientation | None = None
@@ -89,7 +93,7 @@ class Recognition:
     predictions: tuple[Prediction, ...] = ()
     emotion: EmotionReading | None = None
     markers: tuple[Marker, ...] | None = None
-    markers_reasons: tuple[str, ...] = ()
+    markers_reasons: tuple[Reason, ...] = ()
     intensity: Intensity | None = None
     explaining: Explaining | None = None
     similar: tuple[SimilarSign, ...] = ()
@@ -157,8 +161,9 @@ class Recognition:
                 ],
             }
         return {
+            "schema": SCHEMA,
             "status": self.status,
-            "reasons": list(self.reasons),
+            "reasons": [reason.to_json() for reason in self.reasons],
             "clip": clip,
             "pose": pose,
             "orientation": orientation,
@@ -205,7 +210,7 @@ class Recognition:
                 }
                 for m in self.markers
             ],
-            "markers_reasons": list(self.markers_reasons),
+            "markers_reasons": [reason.to_json() for reason in self.markers_reasons],
             "intensity": None if self.intensity is None else _intensity_json(self.intensity),
             "fusion": None
             if self.fusion is None

@@ -38,13 +38,14 @@ from signlens.emotion.explain import Explaining
 from signlens.emotion.expressions import EmotionReading
 from signlens.emotion.head import load_head
 from signlens.emotion.resting_face import resting_frames
-from signlens.errors import InputRejected, PartMissing, UsageError
+from signlens.errors import InputRejected, PartMissing, SignLensError, UsageError
 from signlens.fusion.evidence import FusionSettings, combine
 from signlens.fusion.stack import STACK_FILE, BoostInfo, Evidence, FusionInfo, ModelStack, Parts
 from signlens.models.ensemble import log_softmax
 from signlens.models.sign_model import STARTER, SignModel, SignScores
 from signlens.orientation.correction import Orientation, correct
 from signlens.pose import PoseClip, check_provenance, read_pose
+from signlens.reasons import Reason
 from signlens.recognition import ClipInfo, PoseInfo, Recognition
 from signlens.retrieval import (
     FUSED,
@@ -621,33 +622,38 @@ class Recognizer:
         )
         return Answer(kind, None, text)
 
-    def _reasons(self, clip: PoseClip, emotion: EmotionReading | None) -> tuple[str, ...]:
-        """Why an answer is worth less than it could be; one sentence each, none twice."""
-        reasons = [_sentence(reason) for reason in clip.reasons]
-        disagreement = check_provenance(clip, self.model.extractor)
-        if disagreement is not None:
-            reasons.append(_sentence(disagreement))
+    def _reasons(self, clip: PoseClip, emotion: EmotionReading | None) -> tuple[Reason, ...]:
+        """Why an answer is worth less than it could be, none twice."""
+        reasons = list(clip.reasons)
+        codes = {reason.code for reason in reasons}
+
+        def note(code: str, text: str) -> None:
+            if code not in codes:
+                reasons.append(Reason(code, text))
+
+        other = check_provenance(clip, self.model.extractor)
+        if other is not None:
+            reasons.append(other)
         covered = clip.coverage()
-        if not (covered.left_hand or covered.right_hand) and not any("hand" in r for r in reasons):
-            reasons.append("No hand is seen in any frame, so the sign cannot be read well.")
-        if emotion is None and not any("face is not seen" in r for r in reasons):
+        if not (covered.left_hand or covered.right_hand):
+            note("hands_not_seen", "No hand is seen in any frame, so the sign cannot be read well.")
+        if emotion is None and "face_not_seen" not in codes:
             if self._expression.needs_images and covered.face:
-                reasons.append(
-                    f"The emotion provider {self._expression.name} found no picture of the face to read, "
-                    "so no expression is given."
-                )
+                name = self._expression.name
+                text = f"The emotion provider {name} found no picture of the face to read, "
+                note("no_face_picture", text + "so no expression is given.")
             elif clip.face_mesh is None:
-                reasons.append("These poses carry no face mesh, so no expression can be read.")
+                note("no_face_mesh", "These poses carry no face mesh, so no expression can be read.")
             else:
-                reasons.append("The face is not seen in any frame, so its expression cannot be read.")
+                text = "The face is not seen in any frame, so its expression cannot be read."
+                note("face_not_seen", text)
         if self._gloss_map is not None and (self._gloss_map.class_emotions(self.model.classes) < 0).all():
-            reasons.append(
-                f"The model knows none of the glosses of the map {self._gloss_map.name}, so the expression "
-                "counts for none."
-            )
+            text = f"The model knows none of the glosses of the map {self._gloss_map.name}, "
+            note("gloss_map_unknown", text + "so the expression counts for none.")
         if self.gallery is None:
-            reasons.append("The sign model has no gallery, so no similar signs are given.")
-        return tuple(dict.fromkeys(reasons))
+            note("no_gallery", "The sign model has no gallery, so no similar signs are given.")
+        # Files from before reasons had codes may hold a sentence again.
+        return tuple({reason.text: reason for reason in reasons}.values())
 
     def _require_gallery(self) -> Gallery:
         if self.gallery is None:
@@ -668,9 +674,9 @@ class _Seen:
     timing: dict[str, float]
 
 
-def rejection(source: str | Path, error: Exception) -> Recognition:
+def rejection(source: str | Path, error: SignLensError) -> Recognition:
     """The result for a clip that cannot be answered, with the error's message as its one reason."""
-    return Recognition(path=str(source), status="rejected", reasons=(str(error),))
+    return Recognition(path=str(source), status="rejected", reasons=(Reason.of_error(error),))
 
 
 def is_pose_file(source: str | Path) -> bool:
@@ -688,11 +694,6 @@ def source_hashes(clip: PoseClip) -> frozenset[str]:
 
 def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else value
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 @contextmanager

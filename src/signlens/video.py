@@ -42,6 +42,7 @@ from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, UsageError
 from signlens.files import file_sha256
+from signlens.reasons import Reason, sentence
 
 # Only self-contained media; the audio ones are there to be told apart from what is no media at all.
 # Playlists and scripts (hls, concat, sdp, ...) could make FFmpeg open other files or the network.
@@ -128,7 +129,7 @@ class VideoSummary:
         width: Displayed width in pixels.
         height: Displayed height in pixels.
         claimed_frames: The header's own count of frames, or None where it has none.
-        reasons: What is wrong with the clip, one sentence each; empty for a healthy one.
+        reasons: What is wrong with the clip; empty for a healthy one.
     """
 
     frames: int
@@ -137,7 +138,7 @@ class VideoSummary:
     width: int
     height: int
     claimed_frames: int | None
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
 
 def open_video(source: str | Path, limits: VideoLimits | None = None, max_side: int | None = None) -> Video:
@@ -402,24 +403,34 @@ class Video:
         damaged = self._cut_bytes > 0 or self._bad_packets > 0 or self._stopped_by is not None
         if damaged and expected and frames / expected < _LEAST_SHARE:
             raise self._cut_off(f"only {frames} of {expected} frames can be decoded")
-        reasons = []
+        reasons: list[Reason] = []
+
+        def note(code: str, text: str) -> None:
+            reasons.append(Reason(code, sentence(text)))
+
         if self._cut_bytes:
             of = f", {frames} of {expected} frames decode" if missing else ""
-            reasons.append(f"the end of the file is missing{of}")
+            note("end_missing", f"the end of the file is missing{of}")
         elif missing and (damaged or missing > _FORGIVEN_FRAMES):
-            reasons.append(f"only {frames} of the {expected} frames that the file claims can be decoded")
+            note(
+                "frames_missing",
+                f"only {frames} of the {expected} frames that the file claims can be decoded",
+            )
         if self._bad_packets:
-            reasons.append(f"{self._bad_packets} packets of the video could not be decoded")
+            note("packets_damaged", f"{self._bad_packets} packets of the video could not be decoded")
         if self._stopped_by is not None:
-            reasons.append(f"reading stopped early: {self._stopped_by}")
+            note("reading_stopped", f"reading stopped early: {self._stopped_by}")
         if self._damaged_frames:
-            reasons.append(f"{self._damaged_frames} frames are damaged")
+            note("frames_damaged", f"{self._damaged_frames} frames are damaged")
         if self._resized_at is not None:
-            reasons.append(f"the size of the picture changes at frame {self._resized_at}")
+            note("size_changes", f"the size of the picture changes at frame {self._resized_at}")
         if clock.invented > max(1, frames // 10):
-            reasons.append(f"{clock.invented} frames have no usable time, an even rate was assumed for them")
+            note(
+                "times_missing",
+                f"{clock.invented} frames have no usable time, an even rate was assumed for them",
+            )
         if frames == 1:
-            reasons.append("there is only one frame, so no movement to read")
+            note("single_frame", "there is only one frame, so no movement to read")
         span = clock.last_s
         fps = (frames - 1) / span if frames > 1 else self._nominal_fps
         last_length = clock.last_length_s if 0 < clock.last_length_s < 10 / fps else 1 / fps

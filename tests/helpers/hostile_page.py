@@ -9,6 +9,7 @@ from made_clips import answered, waving_pose
 
 from signlens.answer import Answer, Prediction
 from signlens.fusion.stack import Evidence
+from signlens.reasons import Reason
 from signlens.report import write_report
 from signlens.retrieval.gallery import SimilarSign
 
@@ -31,7 +32,7 @@ def hostile_page(folder: Path) -> Path:
     recognition = replace(
         answered(f"clips/{HOSTILE}"),
         status="degraded",
-        reasons=(HOSTILE,),
+        reasons=(Reason("unclassified", HOSTILE),),
         answer=Answer("sign", HOSTILE, HOSTILE),
         predictions=(Prediction(HOSTILE, 0.9, Evidence(-0.1, 0.0, 0.0)),),
         similar=(SimilarSign(HOSTILE, HOSTILE, 0.5), SimilarSign("other", HOSTILE, 0.4)),

@@ -15,6 +15,7 @@ from signlens.emotion.explain import ExplainedAway, Explaining, HeldBack
 from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
 from signlens.fusion.stack import Evidence
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, Coverage, PoseClip, Provenance
+from signlens.reasons import Reason
 from signlens.recognition import ClipInfo, PoseInfo, Recognition
 from signlens.report import EncodedFrame, encode_frames
 from signlens.retrieval.gallery import SimilarSign
@@ -204,7 +205,9 @@ def gallery() -> dict[str, PoseClip]:
 
 def rejected(path: str = "clips/empty.mp4") -> Recognition:
     """A clip that was not answered."""
-    return Recognition(path, "rejected", (f"{path}: the file is empty; record or copy it again",))
+    return Recognition(
+        path, "rejected", (Reason("input_rejected", f"{path}: the file is empty; record or copy it again"),)
+    )
 
 
 def degraded(path: str = "clips/dark.mp4") -> Recognition:
@@ -213,12 +216,14 @@ def degraded(path: str = "clips/dark.mp4") -> Recognition:
         answered(path),
         status="degraded",
         reasons=(
-            "The left hand is visible in 8 % of the frames.",
-            "No face was seen: there is no expression reading.",
+            Reason("hands_seldom_seen", "The left hand is visible in 8 % of the frames."),
+            Reason("face_not_seen", "No face was seen: there is no expression reading."),
         ),
         emotion=None,
         markers=None,
-        markers_reasons=("The face is seen in only 8% of the frames, so no markers are read.",),
+        markers_reasons=(
+            Reason("face_seldom_seen", "The face is seen in only 8% of the frames, so no markers are read."),
+        ),
         intensity=None,
         explaining=None,
         answer=Answer("unknown_sign", None, "No sign of the vocabulary is likely enough."),

@@ -70,7 +70,7 @@ def require_rejected(path: Path, model: Path, words: str, *options: str) -> None
     assert lines[0].startswith(f"signlens: {path}: ")
     assert words in lines[0]
     assert "; " in lines[0], "it must say what to do"
-    assert [lines[0].removeprefix("signlens: ")] == document["reasons"]
+    assert document["reasons"] == [{"code": "input_rejected", "text": lines[0].removeprefix("signlens: ")}]
 
 
 def require_degraded(path: Path, model: Path, words: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def require_degraded(path: Path, model: Path, words: str) -> dict[str, Any]:
     assert code == 0, error
     assert error == ""
     assert document["status"] == "degraded"
-    assert any(words in reason for reason in document["reasons"]), document["reasons"]
+    assert any(words in reason["text"] for reason in document["reasons"]), document["reasons"]
     assert len(document["predictions"]) == 5
     assert document["answer"] is not None
     return document
@@ -222,7 +222,7 @@ def test_a_pose_file_with_positions_that_are_no_numbers_is_rejected(tmp_path: Pa
 def test_a_pose_file_of_another_tool_is_answered_with_a_reason(tmp_path: Path, tiny_model: Path) -> None:
     path = poses_of_another_tool(tmp_path / "p.pose", 133, 60)
     document = require_degraded(path, tiny_model, "written by another tool")
-    assert any("not known which extractor" in reason for reason in document["reasons"])
+    assert any("not known which extractor" in reason["text"] for reason in document["reasons"])
 
 
 # -- degraded ---------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def test_a_face_that_is_never_seen(
     document = require_degraded(film("faceless", [hide(f) for f in frames]), tiny_model, "face is not seen")
     assert document["emotion"] is None
     assert document["pose"]["coverage"]["face"] == 0
-    assert any("expression cannot be read" in reason for reason in document["reasons"])
+    assert any("expression cannot be read" in reason["text"] for reason in document["reasons"])
 
 
 # -- as a process -----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from signlens.pose import PoseClip, read_pose, write_pose
 
 KEYS = {
     "status",
+    "schema",
     "reasons",
     "clip",
     "pose",
@@ -154,7 +155,7 @@ def test_the_boost_says_by_which_map_it_counts(tiny_model: Path, pose_file: Path
     options = ("--emotion-strength", 2, "--gloss-map", own)
     document = json.loads(run("recognize", pose_file, "--json", "--model", tiny_model, *options).stdout)
     assert document["emotion_boost"]["unknown_glosses"] == ["weather"]
-    assert any("none of the glosses of the map own" in reason for reason in document["reasons"])
+    assert any("none of the glosses of the map own" in reason["text"] for reason in document["reasons"])
     own.write_text("[glosses]\nangst = ['weather']\n")
     assert run("recognize", pose_file, "--model", tiny_model, *options).exit_code == 3
 

@@ -22,6 +22,7 @@ from signlens.fusion.stack import ModelStack, Stack, Vote
 from signlens.models.sign_model import SignModel
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, read_pose, write_pose
 from signlens.pose import face_points as landmarks
+from signlens.reasons import Reason
 from signlens.recognition import Recognition
 from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, unit_vectors
 from signlens.training.model_stack import add_to_model
@@ -126,7 +127,7 @@ def test_without_hands_there_is_no_sign(tiny_model: Path, signer_poses: PoseClip
     assert result.answer.kind == "no_sign"
     assert "no hand is seen" in result.answer.explanation
     assert result.status == "degraded"
-    assert [r for r in result.reasons if "hand" in r]
+    assert [r.code for r in result.reasons] == ["hands_not_seen"]
 
 
 def test_without_a_face_no_expression_is_made_up(tiny_model: Path, signer_poses: PoseClip) -> None:
@@ -138,7 +139,7 @@ def test_without_a_face_no_expression_is_made_up(tiny_model: Path, signer_poses:
         result = recognizer.recognize_poses(clip)
         assert result.emotion is None
         assert result.status == "degraded"
-        assert sum("expression" in r for r in result.reasons) == 1
+        assert sum("expression" in r.text for r in result.reasons) == 1
         assert all(p.evidence.emotion == 0 for p in result.predictions)
 
 
@@ -150,18 +151,18 @@ def test_a_clip_without_nose_and_shoulders_is_rejected_by_name(
         Recognizer(tiny_model).recognize_poses(headless, "some.mp4")
 
 
-def test_reasons_of_the_poses_are_told_once_as_sentences(tiny_model: Path, signer_poses: PoseClip) -> None:
-    reasons = ("the end of the file is missing", "the end of the file is missing")
+def test_reasons_of_the_poses_are_given_once(tiny_model: Path, signer_poses: PoseClip) -> None:
+    reasons = (Reason("end_missing", "The end of the file is missing."),) * 2
     result = Recognizer(tiny_model).recognize_poses(dataclasses.replace(signer_poses, reasons=reasons))
     assert result.status == "degraded"
-    assert result.reasons == ("The end of the file is missing.",)
+    assert result.reasons == reasons[:1]
 
 
 def test_poses_of_another_extractor_are_told(tiny_model: Path, signer_poses: PoseClip) -> None:
     other = dataclasses.replace(signer_poses.provenance, extractor="rtmlib")
     result = Recognizer(tiny_model).recognize_poses(dataclasses.replace(signer_poses, provenance=other))
     assert result.status == "degraded"
-    assert "rtmlib" in " ".join(result.reasons)
+    assert "rtmlib" in " ".join(reason.text for reason in result.reasons)
 
 
 # -- evidence ---------------------------------------------------------------------------------------
@@ -295,7 +296,7 @@ def test_a_model_without_a_gallery_still_answers_and_says_so(signer_poses: PoseC
     result = Recognizer(folder).recognize_poses(signer_poses)
     assert result.status == "degraded"
     assert result.similar == ()
-    assert "no gallery" in " ".join(result.reasons)
+    assert "no gallery" in " ".join(reason.text for reason in result.reasons)
     with pytest.raises(PartMissing, match="no gallery"):
         Recognizer(folder, fusion=FusionSettings(retrieval_strength=1.0))
 
@@ -333,7 +334,7 @@ def test_a_rejected_clip_is_raised_or_returned(tiny_model: Path, tmp_path: Path)
             recognizer.recognize(missing)
         result = recognizer.recognize(missing, reject="return")
     assert result.status == "rejected"
-    assert result.reasons == (str(caught.value),)
+    assert result.reasons == (Reason("input_rejected", str(caught.value)),)
     assert result.to_json()["answer"] is None
     assert result.to_json()["predictions"] == []
     assert result.to_json()["clip"]["path"] == str(missing)
@@ -448,7 +449,7 @@ def test_another_provider_gets_pictures_of_the_signers_face(
         # Poses alone have no picture: no expression is made up, and the reason is told.
         unread = recognizer.recognize(pose_file)
     assert unread.emotion is None
-    assert any("one" in reason and "picture" in reason for reason in unread.reasons)
+    assert any("one" in reason.text and "picture" in reason.text for reason in unread.reasons)
     assert signer_poses.face_mesh is not None
 
 

@@ -24,6 +24,7 @@ from media import QUADRANTS, cut, noise, picture, write_sound, write_text, write
 from places import DATA
 
 from signlens.errors import InputRejected, UsageError
+from signlens.reasons import Reason
 from signlens.video import Frame, Video, VideoLimits, VideoSummary, open_video, sha256_of
 
 
@@ -419,7 +420,7 @@ def test_a_missing_tail_is_answered_with_a_reason(
     assert 40 * share - 8 <= len(frames) <= 40
     assert len(frames) < 40 or share == 0.99  # that may be the index at the end alone
     assert summary.frames == len(frames)
-    assert "the end of the file is missing" in summary.reasons[0]
+    assert summary.reasons[0].code == "end_missing"
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
@@ -433,7 +434,7 @@ def test_one_frame_is_answered_with_a_reason(tmp_path: Path) -> None:
     frames, summary = read(write_video(tmp_path / "one.mp4", frames=1))
     assert len(frames) == 1
     assert summary.fps == 30
-    assert summary.reasons == ("there is only one frame, so no movement to read",)
+    assert summary.reasons == (Reason("single_frame", "There is only one frame, so no movement to read."),)
 
 
 def _patched_count(path: Path, target: Path, count: int) -> Path:
@@ -495,7 +496,9 @@ def test_damage_in_the_middle_is_not_silent(tmp_path: Path) -> None:
     path.write_bytes(data)
     frames, summary = read(path)
     assert len(frames) == 25
-    assert any("25 of the 30" in reason for reason in summary.reasons)
+    assert any(
+        reason.code == "frames_missing" and "25 of the 30" in reason.text for reason in summary.reasons
+    )
 
 
 def test_a_picture_that_changes_size_is_answered_with_a_reason(tmp_path: Path) -> None:
@@ -506,7 +509,7 @@ def test_a_picture_that_changes_size_is_answered_with_a_reason(tmp_path: Path) -
     both.write_bytes(small.read_bytes() + large.read_bytes())
     frames, summary = read(both)
     assert {f.image.shape for f in frames} == {(64, 96, 3)}
-    assert any("size of the picture changes" in reason for reason in summary.reasons)
+    assert any("size of the picture changes" in reason.text for reason in summary.reasons)
     assert np.all(np.diff([f.t_s for f in frames]) > 0)
     rejection(both, limits=VideoLimits(max_pixels=96 * 64))
 

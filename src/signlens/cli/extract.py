@@ -25,6 +25,7 @@ from signlens.cli.shared import (
     say,
 )
 from signlens.errors import InputRejected, SignLensError, UsageError
+from signlens.reasons import Reason
 
 if TYPE_CHECKING:
     from signlens.pose import PoseClip
@@ -55,7 +56,7 @@ def extract(
         codes = []
         for problem in rejected:
             codes.append(report_error(problem))
-            entries.append(_entry(problem.subject, None, "rejected", [str(problem)]))
+            entries.append(_entry(problem.subject, None, "rejected", [Reason.of_error(problem)]))
         interrupted = False
         try:
             with HolisticExtractor() as extractor, ClipBar(len(planned)) as bar:
@@ -63,16 +64,15 @@ def extract(
                     progress = bar.clip(number, source)
                     try:
                         if _is_finished(source, target):
-                            entries.append(_entry(source, target, "skipped", []))
+                            entries.append(_entry(source, target, "skipped"))
                             continue
                         clip = extractor.extract(source, limits, progress)
                         _save_pose(clip, target)
-                        entries.append(_entry(source, target, "written", list(clip.reasons)))
+                        entries.append(_entry(source, target, "written", clip.reasons))
                     except Exception as error:
                         bar.hide()
                         codes.append(report_error(error))
-                        reason = str(error) if isinstance(error, SignLensError) else defect(error)
-                        entries.append(_entry(source, None, "rejected", [reason]))
+                        entries.append(_entry(source, None, "rejected", [_rejection(source, error)]))
         except KeyboardInterrupt:
             interrupted = True
             say("signlens: interrupted; the same command goes on where this one stopped")
@@ -83,13 +83,19 @@ def extract(
         raise typer.Exit(EXIT_INTERRUPTED if interrupted else gravest(codes))
 
 
-def _entry(source: str, target: Path | None, status: str, reasons: list[str]) -> dict[str, Any]:
+def _entry(source: str, target: Path | None, status: str, reasons: Sequence[Reason] = ()) -> dict[str, Any]:
     return {
         "input": source,
         "output": None if target is None else str(target),
         "status": status,
-        "reasons": reasons,
+        "reasons": [reason.to_json() for reason in reasons],
     }
+
+
+def _rejection(source: str, error: Exception) -> Reason:
+    return Reason.of_error(
+        error if isinstance(error, SignLensError) else SignLensError(source, defect(error))
+    )
 
 
 def _plan_extraction(inputs: Sequence[str], out: Path) -> tuple[list[tuple[str, Path]], list[InputRejected]]:
@@ -147,7 +153,7 @@ def _save_pose(clip: PoseClip, target: Path) -> None:
 def _print_extraction(entries: Sequence[dict[str, Any]], out: Path) -> None:
     for entry in entries:
         if entry["status"] == "written":
-            note = f" ({' '.join(entry['reasons'])})" if entry["reasons"] else ""
+            note = f" ({' '.join(reason['text'] for reason in entry['reasons'])})" if entry["reasons"] else ""
             typer.echo(f"{entry['output']}{note}")
     count = {s: sum(e["status"] == s for e in entries) for s in ("written", "skipped", "rejected")}
     typer.echo(

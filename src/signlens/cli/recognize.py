@@ -300,7 +300,7 @@ def _print_result(result: Recognition, *, first: bool, vocabulary: int) -> None:
     if result.answer is not None:
         console.print(f"[bold]{escape(result.answer.explanation)}[/]")
     for reason in result.reasons:
-        console.print(f"[yellow]![/] {escape(reason)}")
+        console.print(f"[yellow]![/] {escape(reason.text)}")
     if result.orientation is not None:
         for sentence in result.orientation.sentences:
             console.print(escape(sentence))
@@ -370,7 +370,9 @@ def _print_markers(console: Console, result: Recognition) -> None:
     from signlens.report.words import boost_sentences, intensity_sentence, marker_name
 
     if result.markers is None:
-        console.print("Markers of face and head: " + escape(" ".join(result.markers_reasons)))
+        console.print(
+            "Markers of face and head: " + escape(" ".join(reason.text for reason in result.markers_reasons))
+        )
     elif not result.markers:
         console.print("Markers of face and head: none seen")
     else:

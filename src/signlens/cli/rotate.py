@@ -25,6 +25,7 @@ from signlens.errors import UsageError
 if TYPE_CHECKING:
     from signlens.orientation.correction import Correction
     from signlens.pose import PoseClip
+    from signlens.reasons import Reason
     from signlens.video import VideoLimits
 
 
@@ -130,7 +131,7 @@ def _write_poses(clip: PoseClip, out: Path) -> None:
 
 
 def _document(
-    name: str, clip: PoseClip, correction: Correction, source: str, depth_reasons: tuple[str, ...]
+    name: str, clip: PoseClip, correction: Correction, source: str, depth_reasons: tuple[Reason, ...]
 ) -> dict[str, Any]:
     def number(value: float) -> float | None:
         return None if math.isnan(value) else round(value, 2)
@@ -143,7 +144,7 @@ def _document(
         "applied": {"yaw": number(correction.applied_yaw), "roll": number(correction.applied_roll)},
         "corrected": correction.applied,
         "frames_without_shoulders": correction.without_shoulders,
-        "reasons": [*depth_reasons, *correction.sentences()],
+        "reasons": [reason.to_json() for reason in (*depth_reasons, *correction.reasons())],
     }
 
 
@@ -157,7 +158,7 @@ def _print(document: dict[str, Any], report: Path | None, out: Path | None) -> N
         text = "not known" if value is None else f"{value:+.0f} degrees ({meaning})"
         typer.echo(f"{name}: {text}")
     for reason in document["reasons"]:
-        typer.echo(reason)
+        typer.echo(reason["text"])
     if not document["corrected"]:
         typer.echo("The poses were left as they are.")
     for what, where in (("Report", report), ("Poses", out)):

@@ -24,6 +24,7 @@ from signlens.cli.shared import (
     say,
 )
 from signlens.errors import UsageError
+from signlens.reasons import Reason
 
 if TYPE_CHECKING:
     from signlens.pose import PoseClip
@@ -102,7 +103,7 @@ def search(
             print_json(
                 {
                     "clip": {"path": clip, "frames": poses.frames},
-                    "reasons": reasons,
+                    "reasons": [reason.to_json() for reason in reasons],
                     "space": space,
                     "search": "service" if service else "approximate" if approximate else "exact",
                     "similar": [sign.to_json() for sign in found],
@@ -114,12 +115,15 @@ def search(
         _print(clip, found, reasons)
 
 
-def held_out_reasons(found: list[SimilarSign]) -> list[str]:
+def held_out_reasons(found: list[SimilarSign]) -> list[Reason]:
     """What to say of results that are not of training clips."""
     counts = {split: sum(sign.split == split for sign in found) for split in ("val", "test")}
     return [
-        f"{count} of the clips found are of the split {split}, which was put into the gallery on purpose; "
-        "do not measure recall with them."
+        Reason(
+            "held_out_found",
+            f"{count} of the clips found are of the split {split}, which was put into the gallery on "
+            "purpose; do not measure recall with them.",
+        )
         for split, count in counts.items()
         if count
     ]
@@ -153,7 +157,7 @@ def _write_report(
     found: list[SimilarSign],
     folder: Path,
     space: str,
-    reasons: list[str],
+    reasons: list[Reason],
 ) -> None:
     from signlens.orientation.correction import correct
     from signlens.report.similar import MOST_SHOWN, write_similar
@@ -175,11 +179,11 @@ def _write_report(
         skeletons=skeletons,
         space=space,
         model=held.model,
-        reasons=reasons,
+        reasons=[reason.text for reason in reasons],
     )
 
 
-def _print(clip: str, found: list[SimilarSign], reasons: list[str]) -> None:
+def _print(clip: str, found: list[SimilarSign], reasons: list[Reason]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -195,5 +199,5 @@ def _print(clip: str, found: list[SimilarSign], reasons: list[str]) -> None:
         cells = [escape(sign.gloss), f"{sign.similarity:.3f}", escape(sign.clip)]
         table.add_row(*cells, *([sign.split] if marked else []))
     for reason in reasons:
-        say(f"signlens: {clip}: {reason}")
+        say(f"signlens: {clip}: {reason.text}")
     Console(highlight=False).print(table)

@@ -30,6 +30,7 @@ from signlens.orientation.geometry import (
     turn,
 )
 from signlens.pose.clip import PoseClip
+from signlens.reasons import Reason
 
 WHOLE_BODY_SHOULDERS = SHOULDERS[133]
 
@@ -123,27 +124,25 @@ class Correction:
         """Median degrees of turning."""
         return _median(self.yaw)
 
-    def sentences(self) -> tuple[str, ...]:
-        """What was done, for a person; empty when nothing was and nothing was missing."""
-        said = []
+    def reasons(self) -> tuple[Reason, ...]:
+        """What was done; empty when nothing was and nothing was missing."""
+        reasons: list[Reason] = []
         if abs(self.applied_yaw) > 0:
             side = "left" if self.applied_yaw > 0 else "right"
-            said.append(
-                f"The signer is turned about {abs(self.applied_yaw):.0f} degrees to their own {side}; "
-                "the poses were turned to the camera."
-            )
+            text = f"The signer is turned about {abs(self.applied_yaw):.0f} degrees to their own {side}"
+            reasons.append(Reason("turned", f"{text}; the poses were turned to the camera."))
         if abs(self.applied_roll) > 0:
-            said.append(
-                f"The picture is tilted by about {abs(self.applied_roll):.0f} degrees; "
-                "the poses were levelled."
-            )
+            text = f"The picture is tilted by about {abs(self.applied_roll):.0f} degrees"
+            reasons.append(Reason("levelled", f"{text}; the poses were levelled."))
         if self.without_shoulders and self.applied:
             frames = "frame" if self.without_shoulders == 1 else "frames"
-            said.append(
-                f"In {self.without_shoulders} {frames} the shoulders are not seen; "
-                "these were left as they are."
-            )
-        return tuple(said)
+            text = f"In {self.without_shoulders} {frames} the shoulders are not seen"
+            reasons.append(Reason("shoulders_not_seen", f"{text}; these were left as they are."))
+        return tuple(reasons)
+
+    def sentences(self) -> tuple[str, ...]:
+        """The same for a person."""
+        return tuple(reason.text for reason in self.reasons())
 
 
 @dataclass(frozen=True)

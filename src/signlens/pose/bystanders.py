@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from signlens.pose.networks import FACE_DETECTION_FAR, Detector
 from signlens.pose.tracking import pose_detector
+from signlens.reasons import Reason
 
 _EVERY = 20
 _FACE_SCORE = 0.6
@@ -39,8 +40,8 @@ class BystanderWatch:
         if len(self._faces.detect(image)) > 1 or len(self._bodies.detect(image)) > 1:
             self._crowded += 1
 
-    def reasons(self) -> list[str]:
-        """A sentence if more than one person was in view for at least half of the time."""
+    def reasons(self) -> list[Reason]:
+        """A reason if more than one person was in view for at least half of the time."""
         if self._crowded and 2 * self._crowded >= self._looks:
-            return ["More than one person is in view; the largest one is followed."]
+            return [Reason("several_people", "More than one person is in view; the largest one is followed.")]
         return []

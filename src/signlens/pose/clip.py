@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
+from signlens.reasons import Reason
 
 WHOLE_BODY_KEYPOINTS = 133
 FACE_MESH_POINTS = 468
@@ -77,7 +78,7 @@ class PoseClip:
     width: int
     height: int
     provenance: Provenance
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
     def __post_init__(self) -> None:
         """Check shapes and values.

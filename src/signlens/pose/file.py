@@ -46,6 +46,7 @@ from signlens.pose.layouts import (
     HolisticPoints,
     whole_body_from_holistic,
 )
+from signlens.reasons import Reason
 
 if TYPE_CHECKING:
     from pose_format import Pose
@@ -111,7 +112,7 @@ def read_pose(path: str | Path, max_bytes: int = POSE_FILE_MAX_BYTES) -> PoseCli
     return _unpack_foreign(path, data)
 
 
-def check_provenance(clip: PoseClip, expected_extractor: str) -> str | None:
+def check_provenance(clip: PoseClip, expected_extractor: str) -> Reason | None:
     """Say when poses come from another extractor than the one a model was trained on.
 
     Args:
@@ -119,19 +120,21 @@ def check_provenance(clip: PoseClip, expected_extractor: str) -> str | None:
         expected_extractor: `Provenance.extractor` of the model's training poses.
 
     Returns:
-        One sentence for a person, or None when they agree.
+        The reason, or None when they agree.
     """
     found = clip.provenance.extractor
     if found == expected_extractor:
         return None
     if found == UNKNOWN_EXTRACTOR:
-        return (
+        return Reason(
+            "unknown_extractor",
             f"It is not known which extractor made these poses, and the model was trained on poses of "
-            f"{expected_extractor}; its answer may be worse than it seems."
+            f"{expected_extractor}; its answer may be worse than it seems.",
         )
-    return (
+    return Reason(
+        "other_extractor",
         f"The poses were made by {found}, but the model was trained on poses of {expected_extractor}; "
-        f"its answer may be worse than it seems."
+        "its answer may be worse than it seems.",
     )
 
 
@@ -187,7 +190,7 @@ def _pack(clip: PoseClip) -> bytes:
             "width": clip.width,
             "height": clip.height,
             "times": clip.times.tolist(),
-            "reasons": list(clip.reasons),
+            "reasons": [reason.to_json() for reason in clip.reasons],
         },
         sort_keys=True,
         allow_nan=False,
@@ -264,7 +267,7 @@ def _unpack_own(path: Path, data: bytes) -> PoseClip:
                 settings=dict(block["settings"]),
                 source=dict(block["source"]),
             ),
-            reasons=tuple(block["reasons"]),
+            reasons=tuple(Reason.from_json(reason) for reason in block["reasons"]),
         )
     except InputRejected as error:
         raise InputRejected(path, error.problem, error.remedy or _EXTRACT_AGAIN) from None
@@ -382,13 +385,18 @@ def _unpack_foreign(path: Path, data: bytes) -> PoseClip:
             "extract the poses with signlens extract",
         )
     reasons = [
-        "The .pose file was written by another tool: it is not known which extractor made its poses, "
-        "and it carries no checksum."
+        Reason(
+            "unknown_extractor",
+            "The .pose file was written by another tool: it is not known which extractor made its poses, "
+            "and it carries no checksum.",
+        )
     ]
     if pose.body.data.shape[1] > 1:
-        reasons.append("The .pose file holds several people; the one who takes most room was used.")
+        text = "The .pose file holds several people; the one who takes most room was used."
+        reasons.append(Reason("several_people", text))
     if len(keypoints) == 1:
-        reasons.append("The .pose file holds a single frame, so no movement can be seen.")
+        text = "The .pose file holds a single frame, so no movement can be seen."
+        reasons.append(Reason("single_frame", text))
     fps = float(pose.body.fps)
     try:
         return PoseClip(

@@ -39,6 +39,7 @@ from signlens.pose.layouts import (
 from signlens.pose.networks import mediapipe_version, network_hashes
 from signlens.pose.regions import Points
 from signlens.pose.tracking import Body, BodyTracker, FaceTracker, HandTracker
+from signlens.reasons import Reason
 from signlens.video import Frame, Video, VideoLimits, open_video, sha256_of
 
 EXTRACTOR = "mediapipe-holistic"
@@ -274,18 +275,21 @@ def _stack(
     return HolisticPoints(pose=pose, face_mesh=face, left_hand=left, right_hand=right)
 
 
-def _weaknesses(keypoints: NDArray[np.float32]) -> list[str]:
-    """What is missing in the poses, one sentence each."""
+def _weaknesses(keypoints: NDArray[np.float32]) -> list[Reason]:
+    """What is missing in the poses."""
     seen = keypoints[..., 3] > 0
     body = float(seen.any(axis=1).mean())
     hands = float((seen[:, LEFT_HAND].any(axis=1) | seen[:, RIGHT_HAND].any(axis=1)).mean())
     reasons = []
     if body < 0.5:
-        reasons.append(f"A person is seen in only {body:.0%} of the frames.")
+        reasons.append(Reason("person_seldom_seen", f"A person is seen in only {body:.0%} of the frames."))
     if hands == 0:
-        reasons.append("No hand is seen in any frame, so the sign cannot be read well.")
+        text = "No hand is seen in any frame, so the sign cannot be read well."
+        reasons.append(Reason("hands_not_seen", text))
     elif hands < _HARDLY:
-        reasons.append(f"A hand is seen in only {hands:.0%} of the frames, so the sign cannot be read well.")
+        text = f"A hand is seen in only {hands:.0%} of the frames, so the sign cannot be read well."
+        reasons.append(Reason("hands_seldom_seen", text))
     if not seen[:, FACE].any():
-        reasons.append("The face is not seen in any frame, so its expression cannot be read.")
+        text = "The face is not seen in any frame, so its expression cannot be read."
+        reasons.append(Reason("face_not_seen", text))
     return reasons

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from signlens.errors import UsageError
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.pose.face_points import MEASURED_POINTS, MEASURES, align_faces, head_angles, measures
+from signlens.reasons import Reason
 from signlens.signing.oscillation import runs, turning_points
 from signlens.signing.rest import LOW
 
@@ -143,13 +144,13 @@ class MarkerReading:
 
     Attributes:
         markers: In order of onset.
-        reasons: What could not be told and why, one sentence each.
+        reasons: What could not be told, and why.
         readable: False when nothing at all could be told: then no marker means nothing.
         baseline: What the brows were compared with: ``rest``, ``median`` or ``given``; empty when unread.
     """
 
     markers: tuple[Marker, ...] = ()
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     readable: bool = True
     baseline: str = field(default="")
 
@@ -168,20 +169,23 @@ def read_markers(
         UsageError: ``neutral`` has another shape.
     """
     if clip.face_mesh is None:
-        return _unread("These poses carry no face mesh, so no markers of face and head are read.")
+        return _unread(
+            "no_face_mesh", "These poses carry no face mesh, so no markers of face and head are read."
+        )
     track = track_face(clip, reference)
     if track.face_share < LEAST_FACE or len(track.times) < 2:
-        return _unread(
-            f"The face is seen in only {track.face_share:.0%} of the frames, so no markers of face and head "
-            "are read."
-            if track.face_share < LEAST_FACE
-            else "One moment shows no change, so no markers of face and head are read."
-        )
+        if track.face_share >= LEAST_FACE:
+            return _unread(
+                "single_frame", "One moment shows no change, so no markers of face and head are read."
+            )
+        share = f"{track.face_share:.0%} of the frames"
+        text = f"The face is seen in only {share}, so no markers of face and head are read."
+        return _unread("face_seldom_seen", text)
     return find_markers(track, neutral)
 
 
-def _unread(reason: str) -> MarkerReading:
-    return MarkerReading((), (reason,), readable=False)
+def _unread(code: str, text: str) -> MarkerReading:
+    return MarkerReading((), (Reason(code, text),), readable=False)
 
 
 def track_face(clip: PoseClip, reference: NDArray[np.floating]) -> FaceTrack:
@@ -225,7 +229,7 @@ def find_markers(track: FaceTrack, neutral: NDArray[np.floating] | None = None) 
     Raises:
         UsageError: ``neutral`` has another shape.
     """
-    reasons: list[str] = []
+    reasons: list[Reason] = []
     known = np.isfinite(track.angles).all(axis=1)
     rest = track.rest & track.brows_free
     if neutral is not None:
@@ -236,13 +240,15 @@ def find_markers(track: FaceTrack, neutral: NDArray[np.floating] | None = None) 
         own, baseline = np.median(track.values[rest], axis=0), "rest"
     elif track.brows_free.any():
         own, baseline = np.median(track.values[track.brows_free], axis=0), "median"
-        reasons.append(
+        text = (
             "The hands are never seen at rest, so the brows are compared with the clip's median: brows that "
             "are held up or drawn together throughout do not show."
         )
+        reasons.append(Reason("no_rest_seen", text))
     else:
         own, baseline = np.full(len(MEASURES), np.nan), ""
-        reasons.append("A hand covers the brows throughout, so their markers are not read.")
+        text = "A hand covers the brows throughout, so their markers are not read."
+        reasons.append(Reason("brows_covered", text))
     value = {name: track.values[:, i] for name, i in _COLUMN.items()}
     rest_value = dict(zip(MEASURES, own, strict=True))
     flicker = dict(zip(MEASURES, track.flicker, strict=True))
@@ -269,9 +275,8 @@ def find_markers(track: FaceTrack, neutral: NDArray[np.floating] | None = None) 
     ):
         found += _held(name, track.times, signal, free, max(on, NOISE_FACTOR * float(noise)) * away, full)
     if track.fps < LEAST_FPS:
-        reasons.append(
-            f"At {track.fps:.1f} frames a second a headshake or a nod may fall between frames: not read."
-        )
+        text = f"At {track.fps:.1f} frames a second a headshake or a nod may fall between frames: not read."
+        reasons.append(Reason("frame_rate_low", text))
     else:
         yaw, pitch = track.angles[:, 0], track.angles[:, 1]
         found += _swings("head_shake", track.times, yaw, pitch)

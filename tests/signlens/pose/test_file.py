@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pose_format.pose_visualizer import PoseVisualizer
 from signlens.errors import InputRejected
 from signlens.pose import PoseClip, Provenance, check_provenance, read_pose, write_pose
 from signlens.pose.layouts import MEDIAPIPE_POSE_NAMES
+from signlens.reasons import Reason
 
 
 def make_clip(frames: int = 6, mesh: bool = True, seed: int = 0) -> PoseClip:
@@ -45,7 +47,7 @@ def make_clip(frames: int = 6, mesh: bool = True, seed: int = 0) -> PoseClip:
             settings={"face_every": 4, "smooth": True},
             source={"name": "clip é.mp4", "sha256": "cd" * 32},
         ),
-        reasons=("Zwei Personen — the larger was taken.",),
+        reasons=(Reason("several_people", "Zwei Personen — the larger was taken."),),
     )
 
 
@@ -136,6 +138,18 @@ def seal(body: bytes, block: bytes) -> bytes:
     return content + hashlib.sha256(content).digest() + b"SIGNLENS"
 
 
+def test_reads_files_from_before_reasons_had_codes(tmp_path: Path) -> None:
+    path = tmp_path / "a.pose"
+    write_pose(make_clip(3), path)
+    content = path.read_bytes()
+    start = content.index(b'{"block"')
+    block = json.loads(content[start:-44])
+    block["reasons"] = ["the end of the file is missing", "A sentence."]
+    path.write_bytes(seal(content[:start], json.dumps(block).encode()))
+    texts = ("The end of the file is missing.", "A sentence.")
+    assert read_pose(path).reasons == tuple(Reason("unclassified", text) for text in texts)
+
+
 def test_sealed_nonsense_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "a.pose"
     write_pose(make_clip(3), path)
@@ -217,7 +231,7 @@ def test_reads_holistic_files_of_other_tools(tmp_path: Path, world: bool, face: 
     confidence[2, 0, left : left + 21] = 0
     foreign(tmp_path / "h.pose", components, data, confidence)
     clip = read_pose(tmp_path / "h.pose")
-    assert any("not known" in reason for reason in clip.reasons)
+    assert any("not known" in reason.text for reason in clip.reasons)
     assert clip.provenance.extractor == "unknown"
     assert clip.coverage().left_hand == pytest.approx(0.8)
     assert np.isnan(clip.keypoints[2, 91:112, :3]).all()
@@ -291,10 +305,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.pose"]
 
 
-def test_provenance_disagreement_is_a_sentence() -> None:
+def test_provenance_disagreement_is_a_reason() -> None:
     clip = make_clip(1)
     assert check_provenance(clip, "mediapipe-holistic") is None
-    sentence = check_provenance(clip, "rtmw")
-    assert sentence is not None
-    assert "mediapipe-holistic" in sentence
-    assert "rtmw" in sentence
+    reason = check_provenance(clip, "rtmw")
+    assert reason is not None
+    assert reason.code == "other_extractor"
+    assert "mediapipe-holistic" in reason.text
+    assert "rtmw" in reason.text

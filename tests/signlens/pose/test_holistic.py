@@ -103,7 +103,7 @@ def test_one_frame_is_answered_with_a_reason(
 ) -> None:
     clip = extractor.extract(write_video(tmp_path / "one.mp4", rendered_frames[:1]))
     assert clip.frames == 1
-    assert any("one frame" in reason for reason in clip.reasons)
+    assert any("one frame" in reason.text for reason in clip.reasons)
 
 
 def test_an_error_midway_leaves_no_trace(
@@ -211,7 +211,7 @@ def test_hands_out_of_view(
     coverage = clip.coverage()
     assert coverage.body > 0
     assert coverage.left_hand == coverage.right_hand == 0
-    assert any("No hand" in reason for reason in clip.reasons)
+    assert any("No hand" in reason.text for reason in clip.reasons)
     assert np.isnan(clip.keypoints[:, 91:133, :3]).all()
 
 
@@ -226,7 +226,7 @@ def test_face_out_of_view(
     assert clip.coverage().face == 0
     assert clip.face_mesh is not None
     assert np.isnan(clip.face_mesh).all()
-    assert any("face is not seen" in reason for reason in clip.reasons)
+    assert any("face is not seen" in reason.text for reason in clip.reasons)
 
 
 def beside(left: list[Image], right: list[Image], share: float) -> list[Image]:
@@ -263,7 +263,7 @@ def test_of_two_people_the_larger_is_followed(
         pictures = [np.ascontiguousarray(p[:, ::-1]) for p in pictures]
         border = pictures[0].shape[1] - border
     clip = extractor.extract(write_video(tmp_path / "two.mp4", pictures))
-    assert any("More than one person" in reason for reason in clip.reasons)
+    assert any("More than one person" in reason.text for reason in clip.reasons)
     assert clip.coverage().body == 1
     noses = clip.keypoints[:, 0, 0]
     assert ((noses < border) == larger_is_left).all()
@@ -280,7 +280,7 @@ def test_all_recordings_are_healthy(recordings: Path, extractor: HolisticExtract
         assert clip.frames == int(row["n_frames"]), row
         # Of 58829 (tongue), Holistic finds the hand in eight of 80 frames, and the clip says so.
         expected = ["A hand is seen in only 10%"] if row["video_id"] == "58829" else []
-        assert [reason[:26] for reason in clip.reasons] == expected, row
+        assert [reason.text[:26] for reason in clip.reasons] == expected, row
         coverages.append(clip.coverage())
     assert len(coverages) == 96
     assert np.mean([c.body for c in coverages]) >= 0.98

@@ -32,6 +32,7 @@ import signlens
 from signlens.emotion.expressions import EmotionReading
 from signlens.errors import UsageError
 from signlens.pose.clip import PoseClip
+from signlens.reasons import Reason
 from signlens.recognition import ClipInfo
 from signlens.report import PictureLimits, encode_frames, write_index, write_report
 from signlens.report.page import _area
@@ -166,7 +167,7 @@ def test_names_that_are_no_text_do_not_cost_the_page(tmp_path: Path) -> None:
 def test_rejected_clip_gets_a_short_page_with_the_reason(tmp_path: Path) -> None:
     page = Page(write_report(rejected(), tmp_path / "r.html", frames=tmp_path / "gone.mp4"))
     assert "No answer" in page.words
-    assert rejected().reasons[0] in page.words
+    assert rejected().reasons[0].text in page.words
     assert [kind for kind, _ in page.blocks] == ["style"]
     assert "Similar signs" not in page.words
 
@@ -175,7 +176,7 @@ def test_no_face_no_chart(tmp_path: Path) -> None:
     page = Page(write_report(degraded(), tmp_path / "d.html", pose=waving_pose()))
     assert "No face was seen" in page.words
     assert "Answered with reservations" in page.words
-    assert degraded().reasons[0] in page.words
+    assert degraded().reasons[0].text in page.words
     assert not [a for t, a in page.tags if a.get("id") == "timeline"]
 
 
@@ -301,7 +302,7 @@ def test_index_links_to_every_report(tmp_path: Path) -> None:
     assert "6 clips" in page.words
     assert "5 healthy clip" in page.words
     assert "1 not answered" in page.words
-    assert rejected().reasons[0] in page.words
+    assert rejected().reasons[0].text in page.words
 
 
 def test_empty_index_says_so(tmp_path: Path) -> None:
@@ -325,7 +326,7 @@ def test_markers_stand_beside_the_expression_and_say_what_they_did(tmp_path: Pat
     ):
         assert said in page.words, said
     unread = Page(write_report(degraded(), tmp_path / "u.html"))
-    assert degraded().markers_reasons[0] in unread.words
+    assert degraded().markers_reasons[0].text in unread.words
     assert "boost is off" in unread.words
     none = Page(write_report(replace(recognition, markers=()), tmp_path / "n.html"))
     assert "No marker was seen." in none.words
@@ -346,6 +347,9 @@ def test_hundreds_of_markers_do_not_blow_up_the_page(tmp_path: Path) -> None:
 def test_a_marker_of_a_strange_name_is_text(tmp_path: Path) -> None:
     strange = (replace(answered().markers[0], name=HOSTILE, function=HOSTILE),)  # type: ignore[index]
     page = Page(
-        write_report(replace(answered(), markers=strange, markers_reasons=(HOSTILE,)), tmp_path / "x.html")
+        write_report(
+            replace(answered(), markers=strange, markers_reasons=(Reason("unclassified", HOSTILE),)),
+            tmp_path / "x.html",
+        )
     )
     assert "img" not in [tag for tag, _ in page.tags]

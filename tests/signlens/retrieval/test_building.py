@@ -91,7 +91,7 @@ def test_a_gallery_holds_training_clips_unless_others_are_asked_for(dataset, bui
     document = json.loads(result.stdout)
     marked = [s for s in document["similar"] if s["split"] == "test"]
     assert len(marked) == 3
-    assert any("3 of the clips found are of the split test" in r for r in document["reasons"])
+    assert any("3 of the clips found are of the split test" in r["text"] for r in document["reasons"])
     text = run("search", query, "--gallery", tmp_path, "--model", tiny_model, "-k", 12)
     assert "test" in text.stdout
     assert "split test" in text.stderr

@@ -191,7 +191,7 @@ def test_brows_held_up_throughout_need_a_face_at_rest_from_elsewhere(head):
     alone = read_markers(clip, head.reference)
     assert alone.markers == ()
     assert alone.baseline == "median"
-    assert "held up" in alone.reasons[0]
+    assert "held up" in alone.reasons[0].text
     neutral = np.median(measures(remove_head_pose(film(head).face_mesh, head.reference)), axis=0)
     marker = only(read_markers(clip, head.reference, neutral))
     assert marker.name == "brow_raise"
@@ -219,9 +219,9 @@ def test_too_little_face_is_said_and_not_guessed(head):
     hidden = read_markers(clip, head.reference)
     assert not hidden.readable
     assert hidden.markers == ()
-    assert "13%" in hidden.reasons[0]
+    assert "13%" in hidden.reasons[0].text
     bare = PoseClip(clip.keypoints, None, clip.times, clip.fps, clip.width, clip.height, clip.provenance)
-    assert "no face mesh" in read_markers(bare, head.reference).reasons[0]
+    assert "no face mesh" in read_markers(bare, head.reference).reasons[0].text
 
 
 def test_a_long_gap_ends_a_marker_and_a_short_one_does_not(head):
@@ -235,7 +235,7 @@ def test_a_long_gap_ends_a_marker_and_a_short_one_does_not(head):
 def test_few_frames_a_second_hide_head_movements_and_it_says_so(head):
     reading = read(head, fps=6.0, raised=between(0.9, 1.9, 0.05), yaw=swing(0.8, 2.2, 10, 2.0))
     assert [m.name for m in reading.markers] == ["brow_raise"]
-    assert "frames a second" in reading.reasons[0]
+    assert "frames a second" in reading.reasons[0].text
 
 
 def test_noise_alone_is_no_marker(head):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.pose.clip import PoseClip
+from signlens.reasons import Reason
 
 LEFT_SHOULDER, RIGHT_SHOULDER = 5, 6
 """Among the 133 whole-body keypoints."""
@@ -34,11 +35,11 @@ class Depth:
     source: str
     z: Array
     unit: float
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
 def in_shoulder_widths(
-    clip: PoseClip, source: str, pixels: NDArray[np.floating], reasons: tuple[str, ...] = ()
+    clip: PoseClip, source: str, pixels: NDArray[np.floating], reasons: tuple[Reason, ...] = ()
 ) -> Depth:
     """A source's depth in pixels, brought to the common origin and unit.
 
@@ -55,7 +56,8 @@ def in_shoulder_widths(
     known = np.isfinite(width) & (pair[..., 3] > 0).all(axis=1) & (width > 0)
     if not known.any():
         unknown = np.full(pixels.shape, np.nan, np.float32)
-        return Depth(source, unknown, 1.0, (*reasons, "The depth of the shoulders is known in no frame."))
+        unseen = Reason("shoulders_not_seen", "The depth of the shoulders is known in no frame.")
+        return Depth(source, unknown, 1.0, (*reasons, unseen))
     unit = float(np.median(width[known]))
     origin = np.where(known, depth.mean(axis=1), np.nan)[:, None]
     z = (pixels.astype(np.float32, copy=False) - origin.astype(np.float32)) / np.float32(unit)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from signlens.orientation.depth.depth import LEFT_SHOULDER, RIGHT_SHOULDER, Depth, in_shoulder_widths
 from signlens.pose.clip import BODY, FACE, FEET, LEFT_HAND, RIGHT_HAND, PoseClip
+from signlens.reasons import Reason
 
 _HEAD = slice(0, 5)
 _NOSE_TIP = FACE.start + 30
@@ -56,7 +57,7 @@ def landmark_depth(clip: PoseClip) -> Depth:
     seen = clip.keypoints[..., 3] > 0
     raw = np.where(seen, clip.keypoints[..., 2], np.float32("nan"))
     if not (np.abs(raw) > 0).any():
-        reason = f"The poses of {clip.provenance.extractor} carry no depth."
+        reason = Reason("no_depth", f"The poses of {clip.provenance.extractor} carry no depth.")
         return in_shoulder_widths(clip, "landmark", np.full(raw.shape, np.nan), (reason,))
     z = np.full_like(raw, np.nan)
     middle = (raw[:, LEFT_SHOULDER] + raw[:, RIGHT_SHOULDER])[:, None] / 2

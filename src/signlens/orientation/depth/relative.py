@@ -18,6 +18,7 @@ from signlens.orientation.depth.depth import (
 )
 from signlens.orientation.depth.landmark import landmark_depth
 from signlens.pose.clip import BODY, PoseClip
+from signlens.reasons import Reason
 
 Array = NDArray[np.float64]
 
@@ -127,9 +128,10 @@ def depth_from_nearness(clip: PoseClip, source: str, nearness: Array, *, per_fra
     theirs, ours = np.where(known, theirs, 0.0), np.where(known, ours, 0.0)
     factor = _factor(theirs, ours) if per_frame else _factor(theirs.reshape(1, -1), ours.reshape(1, -1))
     agreement = float((theirs * ours).sum() / max(np.sqrt((theirs**2).sum() * (ours**2).sum()), 1e-12))
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     if agreement < LEAST_AGREEMENT:
-        reasons = (f"The depth by {source} does not fit the poses (cosine {agreement:.2f}).",)
+        text = f"The depth by {source} does not fit the poses (cosine {agreement:.2f})."
+        reasons = (Reason("depth_disagrees", text),)
     # A factor that is not positive would turn near into far: better no depth.
     ratio = nearer * np.where(factor > 0, factor, np.nan)
     far = -CAMERA_DISTANCE * ratio / np.maximum(1 + ratio, _NEAREST)

@@ -66,7 +66,7 @@ def test_poses_without_depth_say_so() -> None:
     flat[..., 2] = 0
     depth = landmark_depth(dataclasses.replace(clip, keypoints=flat))
     assert np.isnan(depth.z).all()
-    assert any("no depth" in reason for reason in depth.reasons)
+    assert any("no depth" in reason.text for reason in depth.reasons)
 
 
 def test_the_origin_and_unit_do_not_depend_on_the_frame() -> None:
@@ -174,7 +174,7 @@ def test_one_hidden_point_does_not_spoil_the_scale() -> None:
 def test_depth_that_has_nothing_to_do_with_the_signer_is_reported() -> None:
     clip = pose_clip(as_seen(standing(), 20))
     depth = depth_from_nearness(clip, "test", clip.keypoints[..., 1].astype(float))
-    assert any("does not fit" in reason for reason in depth.reasons)
+    assert any("does not fit" in reason.text for reason in depth.reasons)
 
 
 def test_sampling_is_bilinear_in_the_unmirrored_frame() -> None:
