@@ -19,7 +19,6 @@ from signlens.cli import dataset  # isort: skip
 from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip
 from signlens.cli import emosign  # isort: skip
-from signlens.cli import emosign_run  # isort: skip
 from signlens.cli import doctor  # isort: skip
 from signlens.cli import rotate  # isort: skip
 from signlens.cli import signer  # isort: skip
@@ -27,13 +26,15 @@ from signlens.cli.shared import app
 
 # Until commands of installed packages are found by their entry points.
 app.add_typer(import_module("signlens_studies.commands.reproduce").app, name="reproduce")
+_emosign = import_module("signlens_studies.commands.emosign")
+emosign.emosign_app.add_typer(_emosign.run_app, name="run")
+emosign.emosign_app.command("grammar")(_emosign.grammar)
 
 __all__ = [
     "app",
     "dataset",
     "doctor",
     "emosign",
-    "emosign_run",
     "evaluate",
     "extract",
     "gallery",

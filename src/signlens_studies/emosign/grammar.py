@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emosign.annotations import EMOTIONS, EmoSign, utterance_of
+from signlens.emosign.annotations import EMOTIONS, EmoSign, load_emosign, utterance_of
 from signlens.emosign.elan import GRAMMAR, read_elan
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import Prediction, read_predictions
 from signlens.emosign.table import Faults, listed, read_table
 from signlens.emosign.tasks import multi_label, sentiment3_of
 from signlens.errors import InputRejected, UsageError, require_extra
@@ -485,3 +485,26 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
         adjusted[i] = highest
     return adjusted
+
+
+def analyse_files(
+    annotations: Path,
+    markers: Path,
+    predictions: Path | None,
+    *,
+    signers: Path | None = None,
+    intensity_base: int | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Grammar against affect: of files; see `analyse`.
+
+    Raises:
+        UsageError: There are no permutations.
+        InputRejected: A file cannot be read, or too little is left to analyse.
+        PartMissing: A library is missing.
+    """
+    data = load_emosign(annotations, signers=signers, intensity_base=intensity_base)
+    found = read_markers(markers, data)
+    answers = None if predictions is None else read_predictions(predictions)
+    return analyse(data, found, answers, draws=draws, seed=seed)

@@ -16,7 +16,7 @@ from media import write_video
 from signlens.emosign.annotations import EMOTIONS, load_emosign
 from signlens.emosign.tasks import EMOTION_CLASSES, REFUSED
 from signlens.errors import InputRejected, PartMissing, UsageError
-from signlens_studies.emosign.baselines import multimodal
+from signlens_studies.emosign.baselines import chat, multimodal
 from signlens_studies.emosign.baselines.frames import frames_at
 from signlens_studies.emosign.baselines.materials import Materials
 
@@ -30,7 +30,7 @@ GOOD = {
 }
 
 
-def chat(content=None, *, finish="stop", refusal=None, usage=True):
+def completion(content=None, *, finish="stop", refusal=None, usage=True):
     """The document of a chat completion."""
     text = json.dumps(GOOD) if content is None else content
     document = {
@@ -45,7 +45,7 @@ class Server:
     """Answers with what stands in `script`, one after the other, the last one for ever."""
 
     def __init__(self):
-        self.script, self.requests, self.headers = [chat()], [], []
+        self.script, self.requests, self.headers = [completion()], [], []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -82,7 +82,7 @@ def code(number, text="", headers=()):
 
 def cut_short(handler):
     """Half an answer, then the connection closes."""
-    data = json.dumps(chat()).encode()
+    data = json.dumps(completion()).encode()
     handler.reply(200, data[: len(data) // 2], length=len(data))
 
 
@@ -122,7 +122,7 @@ def ask(server, all_clips, tmp_path, monkeypatch):
         pauses = []
         data = replace(all_clips, clips=all_clips.clips[:clips])
         given = {"inputs": "caption", "retries": 2, "timeout_s": 5.0} | settings
-        wanted = multimodal.ServerSettings(server.url, "model-of-this-test", **given)
+        wanted = chat.ServerSettings(server.url, "model-of-this-test", **given)
         return *multimodal.ask_model(Materials(data, cache=cache), wanted, pauses.append), pauses
 
     return run
@@ -148,11 +148,11 @@ def test_a_good_answer_and_what_was_asked(server, ask, all_clips):
 
 
 def test_answers_are_kept_and_a_stopped_run_goes_on(server, ask, tmp_path):
-    server.script = [chat(), chat(), code(400, "no such model")]
+    server.script = [completion(), completion(), code(400, "no such model")]
     with pytest.raises(PartMissing, match="no such model"):
         ask(clips=4)
     assert len(server.requests) == 3
-    server.script = [chat()]
+    server.script = [completion()]
     said, facts, _ = ask(clips=4)
     assert len(server.requests) == 5  # the two that were missing
     assert (facts["clips"]["kept"], facts["clips"]["asked"]) == (2, 2)
@@ -169,7 +169,7 @@ def test_answers_are_kept_and_a_stopped_run_goes_on(server, ask, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "refusal", [chat(refusal="I cannot judge people."), chat("", finish="content_filter")]
+    "refusal", [completion(refusal="I cannot judge people."), completion("", finish="content_filter")]
 )
 def test_refusals_are_counted_and_not_asked_again(server, ask, refusal):
     server.script = [refusal]
@@ -183,19 +183,19 @@ def test_refusals_are_counted_and_not_asked_again(server, ask, refusal):
 @pytest.mark.parametrize(
     ("bad", "told"),
     [
-        (chat("I think she is happy."), "no JSON object"),
-        (chat(json.dumps(GOOD)[:-20]), "JSON"),
-        (chat(json.dumps(GOOD), finish="length"), "cut off"),
-        (chat(json.dumps(GOOD | {"sentiment": 7})), "sentiment is 7"),
-        (chat(json.dumps(GOOD | {"sentiment": True})), "sentiment"),
-        (chat(json.dumps(GOOD | {"emotion": "envy"})), 'emotion is "envy"'),
-        (chat(json.dumps(GOOD | {"intensities": {"joy": 1}})), "exactly joy"),
-        (chat(json.dumps(GOOD | {"intensities": GOOD["intensities"] | {"fear": 1.5}})), "fear"),
+        (completion("I think she is happy."), "no JSON object"),
+        (completion(json.dumps(GOOD)[:-20]), "JSON"),
+        (completion(json.dumps(GOOD), finish="length"), "cut off"),
+        (completion(json.dumps(GOOD | {"sentiment": 7})), "sentiment is 7"),
+        (completion(json.dumps(GOOD | {"sentiment": True})), "sentiment"),
+        (completion(json.dumps(GOOD | {"emotion": "envy"})), 'emotion is "envy"'),
+        (completion(json.dumps(GOOD | {"intensities": {"joy": 1}})), "exactly joy"),
+        (completion(json.dumps(GOOD | {"intensities": GOOD["intensities"] | {"fear": 1.5}})), "fear"),
         ({"choices": []}, "no JSON object"),
     ],
 )
 def test_an_unreadable_answer_is_asked_again_with_what_was_wrong(server, ask, bad, told):
-    server.script = [bad, chat()]
+    server.script = [bad, completion()]
     (said,), facts, pauses = ask()
     assert said.emotion == "happiness"
     assert facts["retried"] == 1
@@ -204,19 +204,19 @@ def test_an_unreadable_answer_is_asked_again_with_what_was_wrong(server, ask, ba
 
 
 def test_an_answer_that_stays_unreadable_is_counted_apart_and_asked_in_the_next_run(server, ask, all_clips):
-    server.script = [chat("happy")]
+    server.script = [completion("happy")]
     (said,), facts, _ = ask()
     assert said.emotion == REFUSED
     assert (facts["clips"]["refused"], facts["clips"]["unusable"]) == (0, 1)
     assert all_clips.clips[0].video_name in facts["problems"]
     assert len(server.requests) == 3
-    server.script = [chat()]
+    server.script = [completion()]
     assert ask()[0][0].emotion == "happiness"
 
 
 def test_words_around_the_object_and_odd_times_are_let_pass(server, ask):
     odd = GOOD | {"cue_intervals": [[0.5, 0.1], "x", [1, 2]], "sentiment": 2.0}
-    server.script = [chat(f"```json\n{json.dumps(odd)}\n```", usage=False)]
+    server.script = [completion(f"```json\n{json.dumps(odd)}\n```", usage=False)]
     (said,), facts, _ = ask()
     assert said.cue_intervals == ((1.0, 2.0),)
     assert facts["tokens"]["answers_not_counted"] == 1
@@ -227,7 +227,7 @@ def test_words_around_the_object_and_odd_times_are_let_pass(server, ask):
     "trouble", [code(503), code(500, "oh"), cut_short, code(200, "not json"), code(200, "[1]")]
 )
 def test_trouble_that_may_pass_is_waited_out(server, ask, trouble):
-    server.script = [trouble, trouble, chat()]
+    server.script = [trouble, trouble, completion()]
     (said,), facts, pauses = ask(backoff_s=0.5)
     assert said.emotion == "happiness"
     assert facts["retried"] == 2
@@ -235,9 +235,9 @@ def test_trouble_that_may_pass_is_waited_out(server, ask, trouble):
 
 
 def test_the_server_says_how_long_to_wait(server, ask):
-    server.script = [code(429, "slow down", [("Retry-After", "7")]), chat()]
+    server.script = [code(429, "slow down", [("Retry-After", "7")]), completion()]
     assert ask()[2] == [7.0]
-    server.script = [code(429, "", [("Retry-After", "99999")]), chat()]
+    server.script = [code(429, "", [("Retry-After", "99999")]), completion()]
     assert ask(temperature=0.1)[2] == [60.0]
 
 
@@ -266,7 +266,7 @@ def test_redirects_are_not_followed(server, ask):
 
 
 def test_no_server(all_clips, tmp_path):
-    settings = multimodal.ServerSettings("http://127.0.0.1:9/v1", "m", inputs="caption", retries=1)
+    settings = chat.ServerSettings("http://127.0.0.1:9/v1", "m", inputs="caption", retries=1)
     with pytest.raises(PartMissing, match="does not answer after 2 requests"):
         multimodal.ask_model(Materials(all_clips, cache=tmp_path), settings, lambda _: None)
 
@@ -274,24 +274,22 @@ def test_no_server(all_clips, tmp_path):
 def test_nothing_leaves_this_machine_unasked(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(UsageError, match="--allow-upload"):
-        multimodal.ServerSettings("https://api.example.com/v1", "m")
-    multimodal.ServerSettings("https://api.example.com/v1", "m", allow_upload=True)
+        chat.ServerSettings("https://api.example.com/v1", "m")
+    chat.ServerSettings("https://api.example.com/v1", "m", allow_upload=True)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with pytest.raises(UsageError, match="unencrypted"):
-        multimodal.ServerSettings("http://api.example.com/v1", "m", allow_upload=True)
+        chat.ServerSettings("http://api.example.com/v1", "m", allow_upload=True)
     for wrong in ("ftp://localhost", "localhost:8000", f"http://user:{KEY}@localhost/v1"):
         with pytest.raises(UsageError) as caught:
-            multimodal.ServerSettings(wrong, "m")
+            chat.ServerSettings(wrong, "m")
         assert KEY not in str(caught.value)
-    assert [multimodal.is_local(h) for h in ("localhost", "127.0.0.5", "::1", "10.0.0.1")] == [True] * 3 + [
-        False
-    ]
+    assert [chat.is_local(h) for h in ("localhost", "127.0.0.5", "::1", "10.0.0.1")] == [True] * 3 + [False]
 
 
 def test_frames_go_with_their_times(server, ask, all_clips, tmp_path, monkeypatch):
     clip = replace(all_clips.clips[0], video=write_video(tmp_path / "a.mp4", frames=30, rate=30))
     data = replace(all_clips, clips=(clip, replace(clip, video_name="other", video=None)))
-    settings = multimodal.ServerSettings(server.url, "m", rate=4, side=48, structure="object", retries=0)
+    settings = chat.ServerSettings(server.url, "m", rate=4, side=48, structure="object", retries=0)
     with pytest.raises(InputRejected, match="other"):
         multimodal.ask_model(Materials(data, cache=tmp_path), settings)
     said, facts = multimodal.ask_model(Materials(data, cache=tmp_path, allow_missing=True), settings)

@@ -11,7 +11,7 @@ from signlens.cli import app
 from signlens.emosign.annotations import load_emosign
 from signlens.emosign.predictions import read_predictions
 from signlens.pose.file import write_pose
-from signlens_studies.emosign.baselines.command import BASELINES
+from signlens_studies.emosign.baselines.runner import BASELINES
 
 VOCABULARY = sorted({w.strip(".,!") for text in WORDS.values() for w in text.split()})
 
@@ -61,12 +61,12 @@ def test_people_are_told_that_the_data_are_made_up(folder, tmp_path):
 @pytest.mark.parametrize(
     ("baseline", "out", "more", "code", "words"),
     [
-        ("dice", "a.csv", (), 2, "majority"),
+        ("dice", "a.csv", (), 2, "No such command 'dice'"),
         ("random", "a.txt", (), 2, ".jsonl"),
         ("vader", "a.csv", (), 3, "--captions"),
         ("hands", "a.csv", (), 3, "--videos"),
         ("llm", "a.csv", (), 2, "--server"),
-        ("llm", "a.csv", ("--server", "http://localhost:1/v1"), 2, "belong together"),
+        ("llm", "a.csv", ("--server", "http://localhost:1/v1"), 2, "--model"),
         ("llm", "a.csv", ("--server", "https://example.com/v1", "--model", "m"), 2, "--allow-upload"),
         ("caption-classifier", "a.csv", ("--classifier", "some/model@main"), 2, "40 digits"),
         ("random", "a.csv", ("--draws", 0), 2, "--draws"),

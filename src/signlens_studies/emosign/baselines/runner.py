@@ -1,4 +1,4 @@
-"""What ``signlens emosign run`` and ``signlens emosign grammar`` do."""
+"""Run baselines on EmoSign: what ``signlens emosign run`` does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from signlens.emosign.tasks import REFUSED
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.files import whole_file
 from signlens.pose.clip import PoseClip
-from signlens_studies.emosign.baselines import caption, face, fusion, hands, multimodal, simple
+from signlens_studies.emosign.baselines import caption, chat, face, fusion, hands, multimodal, simple
 from signlens_studies.emosign.baselines.comparison import compare
 from signlens_studies.emosign.baselines.learning import INVERSE_STRENGTH, RIDGE, leave_one_signer_out
 from signlens_studies.emosign.baselines.materials import Array, Materials, refused
@@ -46,6 +46,27 @@ Answered = tuple[list[Prediction], dict[str, Any]]
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What baselines read beside the annotations.
+
+    Attributes:
+        videos: Folder of ASLLRP's videos.
+        poses: Folder of ``.pose`` files; else they are extracted from the videos.
+        captions: CSV file of captions.
+        signers: CSV file that says who signs.
+        cache: Where computed things are kept; by default beside the predictions.
+        allow_missing: Answer ``refused`` where an input is missing.
+    """
+
+    videos: Path | None = None
+    poses: Path | None = None
+    captions: Path | None = None
+    signers: Path | None = None
+    cache: Path | None = None
+    allow_missing: bool = False
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """What baselines can be told.
 
@@ -57,7 +78,12 @@ class RunSettings:
         text: CLIP network of the fusion.
         fusion: How the fusion is built and trained; its inputs follow from the baseline's name.
         server: The server of ``llm``; None without.
+        rule: Which clips are single expressions.
+        seed: Of everything random.
         draws: Resamples for intervals.
+
+    Raises:
+        UsageError: There are no resamples.
     """
 
     provider: str = "landmarks"
@@ -66,8 +92,14 @@ class RunSettings:
     vision: str = fusion.VISION
     text: str = fusion.TEXT
     fusion: fusion.FusionSettings = field(default_factory=fusion.FusionSettings)
-    server: multimodal.ServerSettings | None = None
+    server: chat.ServerSettings | None = None
+    rule: str = "combinations"
+    seed: int = 0
     draws: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.draws < 1:
+            raise UsageError("--draws", f"{self.draws} is no number of resamples", "give 1 or more")
 
 
 class _Runner:
@@ -143,17 +175,10 @@ def run(
     baseline: str,
     annotations: Path,
     out: Path,
-    *,
-    videos: Path | None = None,
-    captions: Path | None = None,
-    signers: Path | None = None,
-    poses: Path | None = None,
-    cache: Path | None = None,
-    intensity_base: int | None = None,
-    rule: str = "combinations",
-    seed: int = 0,
-    allow_missing: bool = False,
+    inputs: Inputs | None = None,
     settings: RunSettings | None = None,
+    *,
+    intensity_base: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Run one baseline, or all that can be run.
@@ -162,16 +187,9 @@ def run(
         baseline: One of `BASELINES`, or `ALL`.
         annotations: The released CSV file, or the folder that was made of it.
         out: The file of predictions (.csv or .jsonl); for `ALL` a folder of such files and `SUMMARY`.
-        videos: Folder of ASLLRP's videos.
-        captions: CSV file of captions.
-        signers: CSV file that says who signs.
-        poses: Folder of ``.pose`` files; else they are extracted from the videos.
-        cache: Where computed things are kept; by default beside `out`.
-        intensity_base: How "absent" is stored.
-        rule: Which clips are single expressions.
-        seed: Of everything random.
-        allow_missing: Answer ``refused`` where an input is missing.
+        inputs: What is read beside the annotations.
         settings: What baselines can be told.
+        intensity_base: How "absent" is stored.
         progress: Called with a text, clips done, and clips.
 
     Returns:
@@ -186,13 +204,19 @@ def run(
         raise UsageError(baseline, "is not a baseline", f"choose one of {', '.join(BASELINES)}, {ALL}")
     if baseline != ALL and out.suffix.casefold() not in (".csv", ".jsonl"):
         raise UsageError(out, "is neither .csv nor .jsonl", "name the file of predictions")
-    settings = settings or RunSettings()
+    inputs, settings = inputs or Inputs(), settings or RunSettings()
     data = load_emosign(
-        annotations, videos=videos, captions=captions, signers=signers, intensity_base=intensity_base
+        annotations,
+        videos=inputs.videos,
+        captions=inputs.captions,
+        signers=inputs.signers,
+        intensity_base=intensity_base,
     )
-    kept = cache or out.with_name(out.name + ".cache")
+    cache = inputs.cache or out.with_name(out.name + ".cache")
     options: dict[str, Any] = {} if progress is None else {"progress": progress}
-    materials = Materials(data, poses, kept, rule, seed, allow_missing, **options)
+    materials = Materials(
+        data, inputs.poses, cache, settings.rule, settings.seed, inputs.allow_missing, **options
+    )
     runner = _Runner(materials, settings)
     if baseline != ALL:
         found = _one(runner, baseline, out)
@@ -281,28 +305,3 @@ def _ablations(runner: _Runner, out: Path, ran: Sequence[str]) -> dict[str, Any]
 def _in_order(data: EmoSign, predictions: Sequence[Prediction]) -> list[Prediction]:
     by_name = {p.video_name: p for p in predictions}
     return [by_name.get(c.video_name) or refused(c.video_name) for c in data.clips]
-
-
-def grammar(
-    annotations: Path,
-    markers: Path,
-    predictions: Path | None,
-    *,
-    signers: Path | None = None,
-    intensity_base: int | None = None,
-    draws: int = 1000,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Grammar against affect: see `signlens_studies.emosign.grammar.analyse`.
-
-    Raises:
-        UsageError: There are no permutations.
-        InputRejected: A file cannot be read, or too little is left to analyse.
-        PartMissing: A library is missing.
-    """
-    from signlens_studies.emosign.grammar import analyse, read_markers
-
-    data = load_emosign(annotations, signers=signers, intensity_base=intensity_base)
-    found = read_markers(markers, data)
-    said = None if predictions is None else read_predictions(predictions)
-    return analyse(data, found, said, draws=draws, seed=seed)
