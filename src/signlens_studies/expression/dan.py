@@ -28,8 +28,10 @@ from signlens.emotion.dan import IMAGENET_DEVIATION, IMAGENET_MEAN
 from signlens.emotion.dan_network import DAN, AffinityLoss, DANConfig, partition_loss, save_weights
 from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, UsageError
+from signlens.evaluation.metrics import bootstrap
 from signlens.files import whole_file
-from signlens_studies.expression.head import folds_by_person, read_crops, subject_interval
+from signlens_studies.expression.head_fitting import folds_by_person
+from signlens_studies.expression.measured_faces import read_crops
 
 EXPRESSIONS = EMOTIONS[1:]
 """What CK+'s crops show; there is no neutral face among them."""
@@ -255,8 +257,13 @@ def run(experiment_file: Path, data: Path, out: Path, say: Callable[[str], None]
     common = int(np.bincount(label[~held], minlength=len(EXPRESSIONS)).argmax())
     majority = label[held] == common
     people = person[held]
-    interval = [subject_interval(v, people, experiment.bootstrap, experiment.seed) for v in (right, majority)]
-    gain = _paired_interval(right, majority, people, experiment.bootstrap, experiment.seed)
+    groups = np.unique(people, return_inverse=True)[1]
+    paired = right.astype(float) - majority
+    drawn = [
+        bootstrap(v, groups=groups, draws=experiment.bootstrap, seed=experiment.seed)
+        for v in (right, majority, paired)
+    ]
+    interval = [(one.low, one.high) for one in drawn]
     report = {
         "experiment": experiment.name,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -273,7 +280,7 @@ def run(experiment_file: Path, data: Path, out: Path, say: Callable[[str], None]
             "accuracy": float(majority.mean()),
             "interval_95": interval[1],
         },
-        "gain_interval_95": gain,
+        "gain_interval_95": interval[2],
         "losses": history,
         "cpu_seconds": round(seconds, 1),
     }
@@ -286,15 +293,3 @@ def run(experiment_file: Path, data: Path, out: Path, say: Callable[[str], None]
     except OSError as error:
         raise UsageError(out, f"it cannot be written ({error.strerror})", "choose another folder") from None
     return report
-
-
-def _paired_interval(
-    ours: NDArray[np.bool_], theirs: NDArray[np.bool_], person: NDArray[np.str_], draws: int, seed: int
-) -> tuple[float, float]:
-    """95 % interval of the difference of two accuracies on the same faces, drawing whole subjects."""
-    people, index = np.unique(person, return_inverse=True)
-    hits = np.bincount(index, weights=ours.astype(float) - theirs, minlength=len(people))
-    size = np.bincount(index, minlength=len(people))
-    pick = np.random.default_rng(seed).integers(len(people), size=(draws, len(people)))
-    low, high = np.quantile(hits[pick].sum(axis=1) / size[pick].sum(axis=1), [0.025, 0.975])
-    return float(low), float(high)

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 from signlens.emotion.dan_network import read_weights  # noqa: E402
 from signlens.errors import InputRejected, UsageError  # noqa: E402
 from signlens_studies.expression import dan  # noqa: E402
-from signlens_studies.expression.head import FOLDER_OF_EMOTION  # noqa: E402
+from signlens_studies.expression.measured_faces import FOLDER_OF_EMOTION  # noqa: E402
 
 EXPERIMENT = ROOT / "src" / "signlens_studies" / "expression" / "emotion-dan.toml"
 

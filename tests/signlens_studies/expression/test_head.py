@@ -12,13 +12,16 @@ from study_commands import study
 from signlens.emotion.head import load_head
 from signlens.errors import InputRejected, UsageError
 from signlens.pose.face_points import MEASURES
-from signlens_studies.expression import head as training
+from signlens_studies.expression.head_experiment import load_experiment
+from signlens_studies.expression.head_fitting import Rows, fit_logistic, folds_by_person, whitening
+from signlens_studies.expression.measured_faces import _grey, enlarge, mesh_faces, read_crops, rest_frames
+from signlens_studies.expression.reference_face import reference_face
 
 EXPERIMENT = ROOT / "src" / "signlens_studies" / "expression" / "emotion-landmarks.toml"
 
 
 def test_the_shipped_experiment_is_readable():
-    experiment = training.load_experiment(EXPERIMENT)
+    experiment = load_experiment(EXPERIMENT)
     assert experiment.folds == 10
 
 
@@ -40,12 +43,12 @@ def test_a_wrong_experiment_is_an_error(tmp_path, old, new):
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(UsageError, match=r"experiment\.toml"):
-        training.load_experiment(path)
+        load_experiment(path)
 
 
 def test_folds_keep_a_person_whole():
     person = np.random.default_rng(0).choice([f"S{i:03}" for i in range(40)], size=400)
-    fold = training.folds_by_person(person, 10, seed=1)
+    fold = folds_by_person(person, 10, seed=1)
     for name in np.unique(person):
         assert len(np.unique(fold[person == name])) == 1
     assert np.unique(fold).tolist() == list(range(10))
@@ -58,7 +61,7 @@ def test_the_reference_face_is_symmetric_whatever_the_pictures_pose():
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     faces = (shipped.reference + generator.normal(0, 0.005, (12, 468, 3))) @ turn.T * 90 + [100, 80, 3]
     faces[3] = np.nan
-    reference, order = training.reference_face(faces)
+    reference, order = reference_face(faces)
     np.testing.assert_array_equal(order, shipped.mirror)
     np.testing.assert_allclose(reference[order] * [-1, 1, 1], reference, atol=0.01)
     np.testing.assert_allclose(reference, shipped.reference, atol=0.02)
@@ -68,8 +71,8 @@ def test_whitening_is_scikit_learns_scaler_and_pca():
     generator = np.random.default_rng(4)
     count = len(MEASURES)
     features = generator.normal(size=(300, count + 12)) @ generator.normal(size=(count + 12, count + 12))
-    rows = training.Rows(features, np.zeros(300, dtype=np.int64), np.ones(300))
-    white = training.whitening(rows, 5)
+    rows = Rows(features, np.zeros(300, dtype=np.int64), np.ones(300))
+    white = whitening(rows, 5)
     ours = (features - white.mean) @ white.turn
     np.testing.assert_allclose(
         ours[:, :count], StandardScaler().fit_transform(features[:, :count]), atol=1e-8
@@ -83,9 +86,9 @@ def test_the_multiplied_out_head_is_scikit_learns_model():
     count = len(MEASURES) + 20
     label = generator.integers(0, 8, 240)
     features = generator.normal(size=(240, count)) + np.eye(8, count)[label] * 2
-    rows = training.Rows(features, label, np.ones(240))
-    white = training.whitening(rows, 10)
-    ours = training.fit_logistic(rows, white, 1.0).logits(features)
+    rows = Rows(features, label, np.ones(240))
+    white = whitening(rows, 10)
+    ours = fit_logistic(rows, white, 1.0).logits(features)
     from sklearn.linear_model import LogisticRegression
 
     inputs = (features - white.mean) @ white.turn
@@ -95,31 +98,13 @@ def test_the_multiplied_out_head_is_scikit_learns_model():
     np.testing.assert_allclose(ours, model.decision_function(inputs), atol=1e-8)
 
 
-def test_temperature_is_found_again():
-    generator = np.random.default_rng(6)
-    logits = generator.normal(0, 2, (4000, 8))
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    label = np.array([generator.choice(8, p=p) for p in probabilities])
-    assert training.fit_temperature(logits * 2.5, label) == pytest.approx(2.5, rel=0.1)
-    assert training.calibration_error(probabilities, label) < 0.03
-    assert training.calibration_error(np.eye(8)[np.zeros(100, dtype=int)], np.ones(100, dtype=np.int64)) == 1
-
-
-def test_the_interval_of_certain_answers_is_a_point_and_covers_the_mean_otherwise():
-    person = np.repeat(np.arange(50).astype(str), 4)
-    assert training.subject_interval(np.ones(200, dtype=bool), person, 200, 0) == (1.0, 1.0)
-    right = np.random.default_rng(0).random(200) < 0.8
-    low, high = training.subject_interval(right, person, 500, 0)
-    assert low < right.mean() < high
-
-
 def test_rest_is_near_an_end_with_low_wrists():
     height = np.array([0.9, 0.9, 0.2, 0.9, 0.9, 0.9, 0.9, 0.2, 0.9, 0.9])
     seen = np.ones(10, dtype=bool)
-    assert training.rest_frames(height, seen, 0.3, 0.6, 2).tolist() == [0, 1, 8, 9]
+    assert rest_frames(height, seen, 0.3, 0.6, 2).tolist() == [0, 1, 8, 9]
     seen[9] = False
-    assert training.rest_frames(height, seen, 0.3, 0.6, 1).tolist() == [0, 8]
-    assert training.rest_frames(np.zeros(10), seen, 0.3, 0.6, 2).size == 0
+    assert rest_frames(height, seen, 0.3, 0.6, 1).tolist() == [0, 8]
+    assert rest_frames(np.zeros(10), seen, 0.3, 0.6, 2).size == 0
 
 
 def test_missing_data_is_an_answer_not_a_traceback(tmp_path, capsys):
@@ -135,25 +120,25 @@ def test_the_shipped_head_tells_happy_from_surprise_on_real_crops():
     folder = DATA / "ckplus48"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there: set SIGNLENS_SHARED")
-    experiment = training.load_experiment(EXPERIMENT)
-    files, label, _ = training.read_crops(folder)
+    experiment = load_experiment(EXPERIMENT)
+    files, label, _ = read_crops(folder)
     chosen = [i for i in range(0, len(files), 12) if label[i] in (1, 3)]
     pictures = [
-        training.enlarge(
-            training._grey(files[i]),
+        enlarge(
+            _grey(files[i]),
             experiment.crop_margin[0],
             experiment.crop_side[0],
             experiment.crop_filling[0],
         )
         for i in chosen
     ]
-    rows = load_head().probabilities(training.mesh_faces(pictures, refined=True))
+    rows = load_head().probabilities(mesh_faces(pictures, refined=True))
     assert np.isfinite(rows).all()
     guess = np.where(rows[:, 1] > rows[:, 3], 1, 3)
     # The head was trained on these faces: this checks the wiring, not the accuracy.
     assert (guess == label[chosen]).mean() > 0.95
     # The same through what `recognize` does with a video: unrefined points, and the crop at them.
-    points = training.mesh_faces(pictures, refined=False)
+    points = mesh_faces(pictures, refined=False)
     rows, used = load_head().probabilities_with_pictures(points, pictures)
     assert used.all()
     guess = np.where(rows[:, 1] > rows[:, 3], 1, 3)
