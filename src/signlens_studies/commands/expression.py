@@ -58,3 +58,36 @@ def convert_dan(
             why = f"it cannot be written ({error.strerror})"
             raise UsageError(destination, why, "name another place") from None
         typer.echo(f"{destination}: SHA-256 {digest}")
+
+
+Data = Annotated[Path, typer.Option("--data", help="Folder of ferplus, ckplus48, wlasl-videos, peers-face.")]
+Cache = Annotated[Path, typer.Option("--cache", help="Folder outside the repository for faces found.")]
+Run = Annotated[Path, typer.Option("--out", help="Folder of the run; it goes on where it was stopped.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Cores to use.")]
+
+
+@app.command("train-network")
+def train_network(experiment: Experiment, data: Data, cache: Cache, out: Run, threads: Threads = 1) -> None:
+    """Train the expression network on FER+, CK+ and signers at rest, and export it."""
+    with errors_to_exit_codes():
+        from signlens_studies.expression.network_run import train_network as run
+
+        print_json(run(experiment, data, cache, out, say, threads))
+
+
+@app.command("network-table")
+def network_table(
+    experiment: Experiment,
+    data: Data,
+    cache: Cache,
+    out: Run,
+    threads: Threads = 1,
+    split: Annotated[str, typer.Option("--split", help="Part of FER+: valid or test.")] = "test",
+) -> None:
+    """Test the expression network beside its peers, on pictures and people it has not learned from."""
+    with errors_to_exit_codes():
+        from signlens_studies.expression.network_run import network_table as run
+        from signlens_studies.expression.network_run import table_lines
+
+        for line in table_lines(run(experiment, data, cache, out, say, threads, split)):
+            typer.echo(line)
