@@ -23,7 +23,7 @@ from signlens.pose.face_points import POINTS, STABLE_POINTS
 from signlens.pose.networks import FACE_LANDMARKS, Network, import_opencv
 from signlens.pose.regions import Region, region_of_box
 from signlens_studies.expression.ferplus import PICTURE, FerPlus
-from signlens_studies.expression.head import read_crops, rest_frames
+from signlens_studies.expression.measured_faces import read_crops, rest_frames
 
 FloatArray = NDArray[np.float64]
 
@@ -279,7 +279,7 @@ def signer_pictures(
     )
 
 
-def cached(path: Path, make: Callable[[], FacePictures]) -> FacePictures:
+def cached_pictures(path: Path, make: Callable[[], FacePictures]) -> FacePictures:
     """Pictures from a file, or made and kept there (npz, no pickle)."""
     names = [f.name for f in fields(FacePictures)]
     if path.exists():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from signlens_studies.expression.face_pictures import (
     FacePictures,
-    cached,
+    cached_pictures,
     ckplus_pictures,
     ferplus_pictures,
     signer_pictures,
@@ -53,9 +53,9 @@ def read_sources(
     signers = cache / f"signers-{rest[0]:g}-{rest[1]:g}-{rest[2]}.npz"
     return Sources(
         votes,
-        cached(cache / "ferplus.npz", lambda: ferplus_pictures(votes, say)),
-        cached(cache / "ckplus48.npz", lambda: ckplus_pictures(data / "ckplus48", say)),
-        cached(signers, lambda: signer_pictures(data / "wlasl-videos", *rest, say)),
+        cached_pictures(cache / "ferplus.npz", lambda: ferplus_pictures(votes, say)),
+        cached_pictures(cache / "ckplus48.npz", lambda: ckplus_pictures(data / "ckplus48", say)),
+        cached_pictures(signers, lambda: signer_pictures(data / "wlasl-videos", *rest, say)),
     )
 
 

@@ -17,6 +17,7 @@ from signlens.emotion import EMOTIONS
 from signlens.errors import InputRejected, SignLensError
 from signlens.evaluation.metrics import expected_calibration_error
 from signlens.files import whole_file
+from signlens.models.ensemble import fit_temperature
 from signlens.training.precision import store_in_half_precision
 from signlens_studies.expression.face_pictures import EYE_SPAN, EYES
 from signlens_studies.expression.network import SIDE, ExpressionNetwork
@@ -79,8 +80,6 @@ def calibrate(
         label: (N,) majority labels.
         strengths: Those to choose from.
     """
-    from scipy.optimize import minimize_scalar
-
     share = np.bincount(label, minlength=len(EMOTIONS)) / len(label)
     rare = -np.log(np.maximum(share, 1 / len(label)))
     rare[-1] = min(rare[-1], rare[:-1].mean())
@@ -92,12 +91,8 @@ def calibrate(
 
     strength = max(strengths, key=merit)
 
-    def loss(temperature: float) -> float:
-        rows = probabilities((logits + strength * rare) / temperature)
-        return float(-np.log(np.maximum(rows[np.arange(len(label)), label], 1e-12)).mean())
-
-    best = minimize_scalar(loss, bounds=(0.2, 5.0), method="bounded")
-    temperature = float(best.x)
+    log_rows = np.log(probabilities(logits + strength * rare))
+    temperature = fit_temperature(log_rows, label)
     return Calibration(temperature, tuple(float(v) for v in strength * rare / temperature))
 
 

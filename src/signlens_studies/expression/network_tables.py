@@ -52,7 +52,7 @@ SIDES = (48, 32, 24, 16, 12)
 Statistic = Callable[[NDArray[np.int64]], float]
 
 
-def interval(statistic: Statistic, unit: NDArray[Any], draws: int, seed: int) -> dict[str, float]:
+def with_interval(statistic: Statistic, unit: NDArray[Any], draws: int, seed: int) -> dict[str, float]:
     """A figure with its 95 % interval, by drawing units with replacement.
 
     Args:
@@ -88,9 +88,9 @@ def described(
     answer = rows.argmax(axis=1)
     return {
         "pictures": len(label),
-        "accuracy": interval(lambda r: float((answer[r] == label[r]).mean()), unit, draws, 0),
-        "balanced": interval(lambda r: balanced(answer[r], label[r]), unit, draws, 0),
-        "calibration_error": interval(
+        "accuracy": with_interval(lambda r: float((answer[r] == label[r]).mean()), unit, draws, 0),
+        "balanced": with_interval(lambda r: balanced(answer[r], label[r]), unit, draws, 0),
+        "calibration_error": with_interval(
             lambda r: expected_calibration_error(rows[r], label[r]), unit, draws, 0
         ),
         "recall": {n: float(v) for n, v in zip(EMOTIONS, recalls(answer, label), strict=True)},
@@ -229,8 +229,10 @@ def _seven(
     eight = rows.argmax(axis=1)
     return {
         "pictures": len(label),
-        "accuracy": interval(lambda r: float((answer[r] == label[r]).mean()), unit, draws, 0),
-        "accuracy, neutral allowed": interval(lambda r: float((eight[r] == label[r]).mean()), unit, draws, 0),
+        "accuracy": with_interval(lambda r: float((answer[r] == label[r]).mean()), unit, draws, 0),
+        "accuracy, neutral allowed": with_interval(
+            lambda r: float((eight[r] == label[r]).mean()), unit, draws, 0
+        ),
         "recall": {n: float(v) for n, v in zip(EMOTIONS, recalls(answer, label), strict=True) if v == v},
     }
 
@@ -256,7 +258,7 @@ def _share_neutral(rows: NDArray[np.float64], unit: NDArray[Any], draws: int) ->
     answer = rows.argmax(axis=1)
     return {
         "pictures": len(answer),
-        "neutral": interval(lambda r: float((answer[r] == 0).mean()), unit, draws, 0),
+        "neutral": with_interval(lambda r: float((answer[r] == 0).mean()), unit, draws, 0),
         "answers": {n: float((answer == i).mean()) for i, n in enumerate(EMOTIONS)},
     }
 

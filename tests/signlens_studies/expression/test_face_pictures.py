@@ -9,7 +9,7 @@ from signlens_studies.expression.face_pictures import (
     PLAIN,
     FacePictures,
     alignment,
-    cached,
+    cached_pictures,
     of_film,
 )
 
@@ -67,12 +67,12 @@ def test_faces_are_made_once_and_read_again(tmp_path):
         np.array(["x", "y"]),
     )
     path = tmp_path / "cache" / "faces.npz"
-    cached(path, lambda: made)
+    cached_pictures(path, lambda: made)
 
     def again():
         raise AssertionError("made twice")
 
-    read = cached(path, again)
+    read = cached_pictures(path, again)
     assert read.person.tolist() == ["a", "b"]
     assert not read.found.any()
     assert np.array_equal(read.pictures, made.pictures)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from signlens.emotion import EMOTIONS
-from signlens_studies.expression.network_tables import interval, shrunk
+from signlens_studies.expression.network_tables import shrunk, with_interval
 from signlens_studies.expression.peers import (
     FACE_API_FILE,
     FACE_API_MANIFEST,
@@ -16,12 +16,12 @@ from signlens_studies.expression.peers import (
 
 def test_an_interval_draws_units_whole():
     values = np.repeat([0.0, 1.0], 50)
-    alone = interval(lambda r: float(values[r].mean()), np.arange(100), 400, 0)
-    pairs = interval(lambda r: float(values[r].mean()), np.arange(100) // 10, 400, 0)
+    alone = with_interval(lambda r: float(values[r].mean()), np.arange(100), 400, 0)
+    pairs = with_interval(lambda r: float(values[r].mean()), np.arange(100) // 10, 400, 0)
     assert alone["value"] == pairs["value"] == 0.5
     assert alone["low"] < 0.5 < alone["high"]
     assert pairs["high"] - pairs["low"] > 1.5 * (alone["high"] - alone["low"])
-    assert interval(lambda r: 1.0, np.zeros(5), 10, 0) == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert with_interval(lambda r: 1.0, np.zeros(5), 10, 0) == {"value": 1.0, "low": 1.0, "high": 1.0}
 
 
 def test_shrunk_pictures_keep_their_size_and_lose_detail():
