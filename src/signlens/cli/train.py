@@ -91,7 +91,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", help="Folder of the model; its files are replaced.")],
     precision: Annotated[
         str,
-        typer.Option(help="Of the networks' weights: float32, or float16 (half the size; docs/speed.md)."),
+        typer.Option(help="Of the networks' weights: float32, or float16 (half the size)."),
     ] = "float32",
 ) -> None:
     """Write a run's model: ONNX files, vocabulary and calibration, gallery, results."""

@@ -13,8 +13,8 @@ whether it is grammar, affect or both, geometry cannot tell, and this module doe
   `LEAST_S` are dropped. Onset and offset are where it passes half of its own height.
 
 The constants were chosen on films of three rendered signers (maya, kofi, elena) and measured on three others:
-``python -m signlens_studies markers films``, docs/grammar.md. They were never fitted to recordings of
-people.
+``python -m signlens_studies markers films``, whose README shows what they find. They were never
+fitted to recordings of people.
 """
 
 from __future__ import annotations

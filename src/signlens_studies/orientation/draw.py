@@ -1,4 +1,4 @@
-"""The drawings of docs/orientation.md: the frames of the 2D and 3D correction, and accuracy against angle.
+"""The drawings of README.md beside it: the frames of the 2D and 3D correction, and accuracy against angle.
 
     python src/signlens_studies/orientation/draw.py [--results view.json]
 

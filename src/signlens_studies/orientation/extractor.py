@@ -193,7 +193,7 @@ SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the tables of ``docs/signer.md``."""
+    """Print the tables of README.md beside it."""
     parser = argparse.ArgumentParser(
         prog="python -m signlens_studies.orientation.extractor", description=__doc__
     )

@@ -801,7 +801,7 @@ def choose(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the tables of ``docs/orientation.md``."""
+    """Print the tables of ``src/signlens_studies/orientation/README.md``."""
     parser = argparse.ArgumentParser(prog="python -m signlens_studies.orientation.views", description=__doc__)
     parser.add_argument("part", choices=("view", "choose", "rendered", "scales"))
     parser.add_argument("--data", type=Path, default=default_data(), help="folder of the landmark sets")
