@@ -8,14 +8,16 @@ what a face shows, not of what a person feels.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from signlens.answer import Answer, Prediction
 from signlens.emotion.explain import Explaining
 from signlens.emotion.expressions import EmotionReading
+from signlens.errors import SignLensError
 from signlens.fusion.stack import BoostInfo, FusionInfo
 from signlens.orientation.correction import Orientation
-from signlens.pose.clip import Coverage
+from signlens.pose.clip import Coverage, PoseClip
 from signlens.reasons import Reason
 from signlens.retrieval.gallery import SimilarSign
 from signlens.signing.intensity import Intensity
@@ -47,6 +49,12 @@ class ClipInfo:
     width: int
     height: int
 
+    @classmethod
+    def of(cls, path: str, clip: PoseClip) -> Self:
+        """The facts of a clip that goes by this name."""
+        duration = float(clip.times[-1]) + 1 / clip.fps
+        return cls(path, clip.frames, clip.fps, duration, clip.width, clip.height)
+
 
 @dataclass(frozen=True)
 class PoseInfo:
@@ -56,6 +64,12 @@ class PoseInfo:
     version: str
     frames: int
     coverage: Coverage
+
+    @classmethod
+    def of(cls, clip: PoseClip) -> Self:
+        """The facts of a clip's poses."""
+        made = clip.provenance
+        return cls(made.extractor, made.version, clip.frames, clip.coverage())
 
 
 @dataclass(frozen=True)
@@ -101,6 +115,11 @@ class Recognition:
     timing_ms: dict[str, float] = field(default_factory=dict)
     boost: BoostInfo | None = None
     fusion: FusionInfo | None = None
+
+    @classmethod
+    def rejected(cls, source: str | Path, error: SignLensError) -> Self:
+        """The result for a clip that cannot be answered, with the error's message as its one reason."""
+        return cls(path=str(source), status="rejected", reasons=(Reason.of_error(error),))
 
     def to_json(self) -> dict[str, Any]:
         """The JSON document of the command line, with plain types only."""

@@ -232,7 +232,7 @@ def test_a_defect_exits_1_and_says_whose_it_is(tiny_model: Path, pose_file: Path
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("seven")
 
-    monkeypatch.setattr(Recognizer, "analyse", broken)
+    monkeypatch.setattr(Recognizer, "look", broken)
     result = run("recognize", pose_file, pose_file, "--json", "--model", tiny_model)
     assert result.exit_code == 1
     assert "defect of SignLens" in result.stderr
@@ -247,14 +247,14 @@ def test_a_defect_exits_1_and_says_whose_it_is(tiny_model: Path, pose_file: Path
 
 
 def test_an_interruption_keeps_what_was_answered(tiny_model: Path, pose_file: Path, monkeypatch) -> None:
-    analyse = Recognizer.analyse
+    look = Recognizer.look
 
-    def interrupted(self: Recognizer, source: str, **options: object):
+    def interrupted(self: Recognizer, source: str, *options: object):
         if source == "second":
             raise KeyboardInterrupt
-        return analyse(self, source, **options)
+        return look(self, source, *options)
 
-    monkeypatch.setattr(Recognizer, "analyse", interrupted)
+    monkeypatch.setattr(Recognizer, "look", interrupted)
     result = run("recognize", pose_file, "second", pose_file, "--json", "--model", tiny_model)
     assert result.exit_code == 130
     assert len(json.loads(result.stdout)) == 1

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from signlens.emotion import FaceFrames, FrameExpressions, LandmarkProvider, loa
 from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
 from signlens.emotion.provider import ASSUMED_NEUTRAL
 from signlens.emotion.resting_face import resting_frames
-from signlens.fusion.stack import ModelStack, Stack, Vote
+from signlens.fusion.stack import Evidence, ModelStack, Stack, Vote
 from signlens.models.sign_model import SignModel
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, read_pose, write_pose
 from signlens.pose import face_points as landmarks
@@ -234,7 +235,7 @@ def test_an_expression_that_a_marker_explains_counts_less(
 
 
 def test_similar_signs_count_only_when_asked(tiny_model: Path, pose_file: Path) -> None:
-    settings = FusionSettings(retrieval_strength=2.0, retrieval_neighbours=4, retrieval_temperature=0.1)
+    settings = FusionSettings(retrieval_strength=2.0, vote=Vote(neighbours=4, temperature=0.1))
     with Recognizer(tiny_model, top_k=99, fusion=settings) as recognizer:
         result = recognizer.recognize(pose_file)
         voters, _ = recognizer.search(pose_file, 4)  # every clip votes, also several of one gloss
@@ -464,11 +465,11 @@ def test_a_signers_own_resting_face_is_taken_as_neutral(
         write_pose(dataclasses.replace(signer_poses, keypoints=keypoints), path)
     with Recognizer(tiny_model, emotion_samples=None) as recognizer:
         plain = recognizer.recognize(paths[0])
-        baseline = recognizer.learn_signer([*paths, tmp_path / "absent.pose"])
-        against = recognizer.recognize(paths[0])
-        with pytest.raises(InputRejected):
-            recognizer.recognize(tmp_path / "absent.pose")
-        assert recognizer.learn_signer(paths[:1]) is None
+        looks = [recognizer.look(path) for path in paths]
+        baseline = recognizer.resting_face(looks)
+        against = recognizer.answer(looks[0], baseline)
+        assert but_for_time(recognizer.recognize(paths[0], baseline=baseline)) == but_for_time(against)
+        assert recognizer.resting_face(looks[:1]) is None
         again = recognizer.recognize(paths[0])
     assert baseline is not None
     assert baseline.clips == 2
@@ -567,19 +568,52 @@ def test_a_stack_that_was_turned_down_changes_nothing_and_says_why(
     assert (result.fusion.kind, result.fusion.why) == ("skeleton", "Not used: it is worse.")
 
 
-def test_strengths_that_are_asked_for_go_before_the_stack(
+def evidence(folder: Path, clip: PoseClip, **asked: Any) -> tuple[dict[str, Evidence], Recognition]:
+    result = Recognizer(folder, top_k=99, fusion=FusionSettings(**asked)).recognize_poses(clip)
+    return {p.gloss: p.evidence for p in result.predictions}, result
+
+
+def test_a_strength_changes_the_part_that_it_names_and_no_other(
     tiny_model: Path, signer_poses: PoseClip, tmp_path: Path
 ) -> None:
-    folder = with_stack(tiny_model, tmp_path / "m", Stack(9.0, 0.0, 9.0, 0.001))
-    asked = FusionSettings(retrieval_strength=2.0)
-    expected = Recognizer(tiny_model, top_k=99, fusion=asked).recognize_poses(signer_poses)
-    result = Recognizer(folder, top_k=99, fusion=asked).recognize_poses(signer_poses)
-    assert result.predictions == expected.predictions
+    bias = tuple(0.1 * i for i in range(len(CLASSES)))
+    folder = with_stack(tiny_model, tmp_path / "m", Stack(1.5, 2.0, 0.5, 0.05, bias))
+    chosen, by_stack = evidence(folder, signer_poses)
+    votes, by_votes = evidence(folder, signer_poses, retrieval_strength=2.0)
+    face, by_face = evidence(folder, signer_poses, emotion_strength=3.0)
+    off, by_nothing = evidence(folder, signer_poses, emotion_strength=0.0, retrieval_strength=0.0)
+    assert max(e.retrieval for e in chosen.values()) > 0
+    assert max(e.emotion for e in chosen.values()) > 0
+    for gloss, e in chosen.items():
+        assert e.skeleton == votes[gloss].skeleton == face[gloss].skeleton == off[gloss].skeleton
+        assert e.emotion == votes[gloss].emotion
+        assert e.retrieval == face[gloss].retrieval
+        # log(1 + v) and log(1 + s / 0.05) are the parts; the coefficients 2 and 0.5.
+        assert face[gloss].emotion == pytest.approx(np.log1p(3.0 * np.expm1(e.emotion / 2.0)))
+        assert votes[gloss].retrieval == pytest.approx(np.log1p(2.0 * 0.05 * np.expm1(e.retrieval / 0.5)))
+        assert off[gloss].emotion == off[gloss].retrieval == 0
+    kinds = [r.fusion.kind for r in (by_stack, by_votes, by_face, by_nothing) if r.fusion is not None]
+    assert kinds == ["stack", "strengths", "strengths", "stack"]
+    assert by_votes.fusion is not None
+    assert by_votes.fusion.coefficients == {"skeleton": 1.5, "emotion": 2.0, "retrieval": 1.0}
+    assert by_votes.fusion.why == "By the strengths that were asked for: similar signs 2."
+
+
+def test_markers_that_are_passed_over_leave_the_stack_as_it_was_chosen(
+    tiny_model: Path, signer_poses: PoseClip, tmp_path: Path
+) -> None:
+    folder = with_stack(tiny_model, tmp_path / "m", Stack(1.5, 2.0, 0.5, 0.05))
+    chosen, _ = evidence(folder, signer_poses)
+    despite, result = evidence(folder, signer_poses, explain_markers=False)
     assert result.fusion is not None
-    assert result.fusion.kind == "strengths"
-    off = Recognizer(folder, fusion=FusionSettings()).recognize_poses(signer_poses)
-    assert off.fusion is not None
-    assert off.fusion.kind == "skeleton"
+    assert (result.fusion.kind, result.fusion.why) == ("stack", "Used: it is better.")
+    assert result.explaining is not None
+    assert not result.explaining.markers_heeded
+    for gloss, e in chosen.items():
+        assert despite[gloss].skeleton == e.skeleton
+        assert despite[gloss].retrieval == e.retrieval
+        assert despite[gloss].emotion >= e.emotion
+    assert max(e.emotion for e in despite.values()) > 0
 
 
 def test_a_stack_that_does_not_fit_its_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:

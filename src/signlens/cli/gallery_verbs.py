@@ -296,7 +296,7 @@ def _planned(
 def _built(
     clips: Sequence[Enrolment], recognizer: Recognizer, notes: dict[str, str], folder: Path, with_poses: bool
 ) -> Built:
-    from signlens.retrieval.building import embed_clips
+    from signlens.retrieval.building import embed_clips, empty_gallery
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -304,7 +304,7 @@ def _built(
             return embed_clips(
                 clips,
                 recognizer.embed,
-                recognizer.empty_gallery(notes),
+                empty_gallery(recognizer.model, notes),
                 _part(folder),
                 skeletons=with_poses,
                 progress=progress,

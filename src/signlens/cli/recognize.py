@@ -27,14 +27,15 @@ from signlens.cli.shared import (
     report_error,
     say,
 )
-from signlens.errors import SignLensError, UsageError
+from signlens.errors import InputRejected, SignLensError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from signlens.emotion import SignerBaseline
     from signlens.pose import PoseClip
     from signlens.recognition import Recognition
-    from signlens.recognizer import Recognizer
+    from signlens.recognizer import Recognizer, Seen
 
 
 @app.command()
@@ -117,7 +118,7 @@ def recognize(
     """Say which sign a clip shows, what the face shows, and which known signs look alike."""
     with errors_to_exit_codes():
         from signlens.emotion import open_provider
-        from signlens.fusion.evidence import FusionSettings
+        from signlens.fusion.stack import FusionSettings
         from signlens.recognizer import Recognizer
 
         if same_signer and len(clips) < 2:
@@ -130,17 +131,10 @@ def recognize(
             raise UsageError(
                 "--gloss-map", "is for --emotion-strength, which is 0", "give a strength above 0"
             )
-        fusion = None  # as the model's own validation chose
-        if emotion_strength is not None or retrieval_strength is not None or despite_markers:
-            fusion = FusionSettings(
-                emotion_strength=emotion_strength or 0.0,
-                retrieval_strength=retrieval_strength or 0.0,
-                explain_markers=not despite_markers,
-            )
         with Recognizer(
             model,
             limits=limits,
-            fusion=fusion,
+            fusion=FusionSettings(emotion_strength, retrieval_strength, explain_markers=not despite_markers),
             top_k=top_k,
             similar=similar,
             correct_orientation=not as_filmed,
@@ -154,20 +148,37 @@ def recognize(
                     f"{len(unknown)} glosses of the map {recognizer.boost.gloss_map} are not among the "
                     f"model's, so nothing is done for them: {', '.join(unknown)}"
                 )
-            if same_signer:
-                _learn_signer(recognizer, clips)
-            code = _recognize_all(recognizer, clips, destinations, as_json=as_json, pictures=not no_video)
+            code = _recognize_all(
+                recognizer,
+                clips,
+                destinations,
+                as_json=as_json,
+                pictures=not no_video,
+                same_signer=same_signer,
+            )
         raise typer.Exit(code)
 
 
-def _learn_signer(recognizer: Recognizer, clips: Sequence[str]) -> None:
-    with ClipBar(len(clips)) as bar:
-        baseline = recognizer.learn_signer(clips, bar.clip)
+def _look_at_all(recognizer: Recognizer, clips: Sequence[str], bar: ClipBar) -> list[Seen | SignLensError]:
+    """What was seen of each clip, or why it cannot be answered."""
+    looks: list[Seen | SignLensError] = []
+    for number, clip in enumerate(clips):
+        try:
+            looks.append(recognizer.look(clip, bar.clip(number, clip)))
+        except InputRejected as error:
+            looks.append(error)
+    return looks
+
+
+def _resting_face(recognizer: Recognizer, looks: Sequence[Seen | SignLensError]) -> SignerBaseline | None:
+    """The signer's face at rest, and a word on it."""
+    baseline = recognizer.resting_face(look for look in looks if not isinstance(look, SignLensError))
     if baseline is None:
         say("Fewer than two of the clips show the signer's face at rest: faces are taken as they are.")
     else:
         seen = f"{baseline.frames} frames of {baseline.clips} clips"
         say(f"The signer's face at rest in {seen} is taken as neutral.")
+    return baseline
 
 
 def _recognize_all(
@@ -177,6 +188,7 @@ def _recognize_all(
     *,
     as_json: bool,
     pictures: bool,
+    same_signer: bool,
 ) -> int:
     """Answer every clip, print as asked, write the reports; nothing that was computed is lost."""
     results: list[Recognition] = []
@@ -184,8 +196,11 @@ def _recognize_all(
     written: list[tuple[Recognition, Path]] = []
     try:
         with ClipBar(len(clips)) as bar:
+            looks = _look_at_all(recognizer, clips, bar) if same_signer else []
+            baseline = _resting_face(recognizer, looks) if same_signer else None
             for number, clip in enumerate(clips):
-                result, poses, code = _recognize_one(recognizer, clip, bar.clip(number, clip))
+                look = looks[number] if same_signer else None
+                result, poses, code = _recognize_one(recognizer, clip, look, baseline, bar.clip(number, clip))
                 results.append(result)
                 codes.append(code)
                 bar.hide()
@@ -213,19 +228,25 @@ def _recognize_all(
 
 
 def _recognize_one(
-    recognizer: Recognizer, clip: str, progress: Callable[[int], None]
+    recognizer: Recognizer,
+    clip: str,
+    look: Seen | SignLensError | None,
+    baseline: SignerBaseline | None,
+    progress: Callable[[int], None],
 ) -> tuple[Recognition, PoseClip | None, int]:
     """One clip's result, its poses, and the exit code that it asks for; errors go to standard error."""
-    from signlens.recognizer import rejection
+    from signlens.recognition import Recognition
 
     try:
-        result, poses = recognizer.analyse(clip, progress=progress)
+        if isinstance(look, SignLensError):
+            raise look
+        seen = recognizer.look(clip, progress) if look is None else look
+        return recognizer.answer(seen, baseline), seen.clip, 0
     except SignLensError as error:
-        return rejection(clip, error), None, report_error(error)
+        return Recognition.rejected(clip, error), None, report_error(error)
     except Exception as error:
         code = report_error(error)
-        return rejection(clip, SignLensError(clip, defect(error))), None, code
-    return result, poses, 0
+        return Recognition.rejected(clip, SignLensError(clip, defect(error))), None, code
 
 
 def _report_files(clips: Sequence[str], report: Path | None) -> list[Path] | None:
@@ -255,7 +276,7 @@ def _report_files(clips: Sequence[str], report: Path | None) -> list[Path] | Non
 def _write_report(
     result: Recognition, poses: PoseClip | None, destination: Path, recognizer: Recognizer, pictures: bool
 ) -> Exception | None:
-    from signlens.recognizer import is_pose_file
+    from signlens.pose import is_pose_file
     from signlens.report import write_report
     from signlens_studies.starter.landmark_sets import default_data, find_poses
 

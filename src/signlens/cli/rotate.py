@@ -67,7 +67,7 @@ def rotate(
     with errors_to_exit_codes():
         from signlens.orientation.correction import CorrectionSettings, correct
         from signlens.orientation.depth import SOURCES, VIDEO_SOURCES, read_depth
-        from signlens.recognizer import is_pose_file
+        from signlens.pose import is_pose_file
 
         settings = CorrectionSettings(
             space="2D" if flat else "3D",
@@ -103,8 +103,7 @@ def rotate(
 
 
 def _poses(clip: str, limits: VideoLimits | None) -> PoseClip:
-    from signlens.pose import HolisticExtractor, read_pose
-    from signlens.recognizer import is_pose_file
+    from signlens.pose import HolisticExtractor, is_pose_file, read_pose
 
     if is_pose_file(clip):
         return read_pose(clip)

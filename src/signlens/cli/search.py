@@ -75,7 +75,7 @@ def search(
 ) -> None:
     """Find the known clips whose signing looks most like this one's: similar form, not similar meaning."""
     with errors_to_exit_codes():
-        from signlens.recognizer import Recognizer, source_hashes
+        from signlens.recognizer import Recognizer
         from signlens.retrieval.index import check_k
 
         if service is not None and (gallery is not None or approximate or report is not None):
@@ -95,7 +95,7 @@ def search(
                 look_up = _in_gallery(recognizer, folder, approximate, space)
             poses = recognizer.poses(clip, bar.clip(0, clip))
             scores, straight = recognizer.embed(poses, clip)
-            found = look_up(scores.embedding_in(space), k, source_hashes(poses))
+            found = look_up(scores.embedding_in(space), k, poses.provenance.source_hashes)
         reasons = [*poses.reasons, *held_out_reasons(found)]
         if report is not None:
             _write_report(report, clip, straight, found, folder, space, reasons)

@@ -222,7 +222,7 @@ class ClipBar:
 
 def _claimed_frames(clip: str) -> int | None:
     """How many frames a video says it has, for the bar alone."""
-    from signlens.recognizer import is_pose_file
+    from signlens.pose import is_pose_file
     from signlens.video import open_video
 
     if is_pose_file(clip) or clip.startswith("camera:"):

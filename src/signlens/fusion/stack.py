@@ -10,9 +10,8 @@ calibrated by the same fit. Silence adds nothing: no face or no neighbour leaves
 negative log-likelihood is convex in the coefficients and the biases, so what is found is the best there is
 for a floor, and the floor is the best of a few (without biases).
 
-A stack is learned on clips that the networks did not see. `choose_stack` says whether it is worth having:
-never worse than the ensemble alone there, or it is not used (the SLR-sentiment paper's networks, section 3.4
-and 5, were learned on the networks' own training clips and fell below the ensemble).
+A stack is learned (`signlens.fusion.stack_learning`) on clips that the networks did not see. Strengths that a
+user asks for are a stack too: `Fusion.of` changes the one coefficient that they name.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import PartMissing, UsageError, require_extra
+from signlens.errors import PartMissing, UsageError
 from signlens.files import file_sha256, whole_file
 from signlens.models.ensemble import log_softmax
 
@@ -40,14 +39,6 @@ STACK_FILE = "stack.json"
 
 ENSEMBLE, STACK, STACK_WITH_BIAS = "ensemble", "stack", "stack_with_class_bias"
 
-FLOORS = (0.01, 0.1, 1.0)
-"""Shares of the votes from which on neighbours count; the likelihood chooses among them."""
-
-BIAS_DEVIATION = 0.5
-"""Standard deviation, in nats, of the normal prior that shrinks the classes' biases towards 0."""
-
-_LARGEST = 20.0  # where every clip is right, the likelihood would want boundless coefficients
-_SMALLEST_SKELETON = 1e-3
 _LAYOUT = 1
 _REMEDY = "export the model again"
 
@@ -69,41 +60,6 @@ class Evidence:
     skeleton: float
     emotion: float
     retrieval: float
-
-
-@dataclass(frozen=True)
-class BoostInfo:
-    """By what the expression counted for glosses.
-
-    Attributes:
-        gloss_map: The map's name.
-        gloss_map_sha256: Hash of its content.
-        strength: Lambda.
-        top_k: Only the best k glosses were touched.
-        unknown_glosses: The map's glosses that the model does not know; nothing is done for them.
-    """
-
-    gloss_map: str
-    gloss_map_sha256: str
-    strength: float
-    top_k: int
-    unknown_glosses: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class FusionInfo:
-    """How the parts were joined.
-
-    Attributes:
-        kind: ``skeleton`` (the ensemble alone), ``strengths`` (by those that were asked for), or ``stack``
-            (by coefficients that the model's validation chose).
-        why: One sentence for a person.
-        coefficients: Of the stack's parts, by the names in `Evidence`; empty for other kinds.
-    """
-
-    kind: Literal["skeleton", "strengths", "stack"]
-    why: str
-    coefficients: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +134,18 @@ class Vote:
     temperature: float = 0.05
     emotion_top_k: int = 10
 
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            UsageError: A value out of range.
+        """
+        for name in ("neighbours", "emotion_top_k"):
+            if getattr(self, name) < 1:
+                raise UsageError(name, f"{getattr(self, name)} is too small", "give at least 1")
+        if not self.temperature > 0:
+            raise UsageError("temperature", f"{self.temperature} is too small", "give a number above 0")
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -242,102 +210,6 @@ class Stack:
         return log_softmax(found["skeleton"] + found["emotion"] + found["retrieval"])
 
 
-# -- learning ---------------------------------------------------------------------------------------
-
-
-def learn_stack(parts: Parts, labels: Labels, *, what: str = STACK) -> Stack:
-    """The stack with the lowest negative log-likelihood on these clips.
-
-    Args:
-        parts: N clips that the networks did not see.
-        labels: (N,) true classes.
-        what: ``ensemble`` (the temperature alone), ``stack``, or ``stack_with_class_bias``.
-
-    Raises:
-        UsageError: No clip, or labels that do not fit.
-        PartMissing: SciPy is not installed.
-    """
-    if len(parts) == 0 or labels.shape != (len(parts),):
-        raise UsageError("stack", f"{labels.shape} labels for {len(parts)} clips", "give each clip one")
-    if what not in (ENSEMBLE, STACK, STACK_WITH_BIAS):
-        raise UsageError("stack", f"there is none called {what!r}", f"give {ENSEMBLE}, {STACK}, ...")
-    used = Parts(parts.skeleton) if what == ENSEMBLE else parts
-    floors = (1.0,) if used.retrieval is None else FLOORS
-    found = min((_learn(used, labels, floor) for floor in floors), key=lambda made: made[1])[0]
-    return _learn(used, labels, found.floor, bias=True)[0] if what == STACK_WITH_BIAS else found
-
-
-def _learn(parts: Parts, labels: Labels, floor: float, *, bias: bool = False) -> tuple[Stack, float]:
-    """The best stack at a floor, and its penalised negative log-likelihood."""
-    try:
-        from scipy.optimize import minimize
-    except ImportError:
-        raise require_extra("train", "scipy") from None
-    features = [parts.skeleton]
-    if parts.emotion is not None:
-        features.append(parts.emotion)
-    if parts.retrieval is not None:
-        features.append(np.log1p(parts.retrieval / floor))
-    n, classes = parts.skeleton.shape
-    rows = np.arange(n)
-    at_truth = np.array([feature[rows, labels].sum() for feature in features])
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    precision = 1 / BIAS_DEVIATION**2
-
-    def loss(values: Array) -> tuple[float, Array]:
-        coefficients, biases = values[: len(features)], values[len(features) :]
-        scores = sum((c * f for c, f in zip(coefficients, features, strict=True)), np.zeros((n, classes)))
-        if bias:
-            scores = scores + biases
-        logs = log_softmax(scores)
-        chance = np.exp(logs)
-        total = -float(logs[rows, labels].sum()) + 0.5 * precision * float(biases @ biases)
-        slope = np.array([np.vdot(chance, f) for f in features]) - at_truth
-        if bias:
-            slope = np.concatenate([slope, chance.sum(axis=0) - counts + precision * biases])
-        return total / n, slope / n
-
-    start = np.zeros(len(features) + (classes if bias else 0))
-    start[0] = 1.0
-    bounds: list[tuple[float | None, float | None]] = [(_SMALLEST_SKELETON, _LARGEST)]
-    bounds += [(0.0, _LARGEST)] * (len(features) - 1) + [(None, None)] * (len(start) - len(features))
-    found = minimize(
-        loss,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-6},
-    )
-    coefficients = [float(value) for value in found.x[: len(features)]]
-    emotion = coefficients[1] if parts.emotion is not None else 0.0
-    retrieval = coefficients[-1] if parts.retrieval is not None else 0.0
-    biases = tuple(float(value) for value in found.x[len(features) :])
-    return Stack(coefficients[0], emotion, retrieval, floor, biases), float(found.fun)
-
-
-def cross_fit_stack(parts: Parts, labels: Labels, folds: Folds, *, what: str = STACK) -> Array:
-    """(N, C) log-probabilities: the clips of a fold are answered by the stack that all others taught.
-
-    Raises:
-        UsageError: Fewer than two folds, or as `learn_stack`.
-        PartMissing: SciPy is not installed.
-    """
-    numbers = np.unique(folds)
-    if len(numbers) < 2:
-        raise UsageError("folds", "all clips are in one fold", "give at least two folds")
-    answered = np.zeros(parts.skeleton.shape)
-    for number in numbers:
-        here = folds == number
-        answered[here] = learn_stack(parts.take(~here), labels[~here], what=what).log_probabilities(
-            parts.take(here)
-        )
-    return answered
-
-
-# -- choosing ---------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class StackCandidate:
     """A way to fuse, and what it reached on validation.
@@ -383,71 +255,6 @@ class ChosenStack:
     def used(self) -> bool:
         """Whether anything but the ensemble is used."""
         return self.name != ENSEMBLE
-
-
-def choose_stack(parts: Parts, labels: Labels, folds: Folds) -> ChosenStack:
-    """The stack where it is never worse than the ensemble alone on these clips, else the ensemble.
-
-    A stack may be used if, cross-fitted, it recognises no fewer clips than the ensemble and has a negative
-    log-likelihood that is lower by more than chance (the 95 % interval of the paired difference lies above
-    0), and learned on all of them recognises no fewer either. Of those that may, the one with the lowest
-    cross-fitted negative log-likelihood is used. The ensemble has its best temperature, cross-fitted as the
-    stack is.
-
-    Args:
-        parts: N validation clips, which the networks did not see.
-        labels: (N,).
-        folds: (N,) for cross-fitting.
-
-    Raises:
-        UsageError: As `cross_fit_stack`.
-        PartMissing: SciPy is not installed.
-    """
-    alone = parts.emotion is None and parts.retrieval is None
-    learned: dict[str, Stack] = {}
-    candidates: list[StackCandidate] = []
-    of_base: Array | None = None
-    for name in (ENSEMBLE, *(() if alone else (STACK,)), STACK_WITH_BIAS):
-        learned[name] = learn_stack(parts, labels, what=name)
-        answered = cross_fit_stack(parts, labels, folds, what=name)
-        losses = -np.take_along_axis(answered, labels[:, None], axis=1)[:, 0]
-        of_base = losses if of_base is None else of_base
-        gain = float((of_base - losses).mean())
-        spread = 1.96 * float((of_base - losses).std()) / math.sqrt(len(labels))
-        right = _right(learned[name].log_probabilities(parts), labels)
-        candidates.append(
-            StackCandidate(
-                name,
-                right,
-                _right(answered, labels),
-                float(losses.mean()),
-                gain,
-                gain - spread,
-                gain + spread,
-            )
-        )
-    base, *others = candidates
-    able = [
-        candidate
-        for candidate in others
-        if candidate.gain_low > 0
-        and min(candidate.right, candidate.cross_fitted_right) >= base.cross_fitted_right
-    ]
-    chosen = min(able, key=lambda candidate: candidate.negative_log_likelihood, default=base)
-    best = chosen if chosen is not base else min(others, key=lambda other: other.negative_log_likelihood)
-    why = (
-        f"{'Not used' if chosen is base else 'Used'}: on {len(parts)} validation clips the "
-        f"{best.name.replace('_', ' ')} recognises {best.cross_fitted_right}, the ensemble alone "
-        f"{base.cross_fitted_right}; the negative log-likelihood falls by {best.gain:.4f} "
-        f"(95 % {best.gain_low:.4f} to {best.gain_high:.4f})."
-    )
-    return ChosenStack(chosen.name, learned[chosen.name], tuple(candidates), len(parts), why)
-
-
-def _right(scores: Array, labels: Labels) -> int:
-    """Clips whose true class scores above all others; a tie counts against it."""
-    true = np.take_along_axis(scores, labels[:, None], axis=1)
-    return int(((scores >= true).sum(axis=1) == 1).sum())
 
 
 # -- on disk ----------------------------------------------------------------------------------------
@@ -524,6 +331,16 @@ class ModelStack:
         return file_sha256(path)
 
     @classmethod
+    def of_model(cls, folder: Path, classes: tuple[str, ...]) -> Self | None:
+        """The stack in a model's folder; None where there is none.
+
+        Raises:
+            PartMissing: As `load`.
+        """
+        path = folder / STACK_FILE
+        return cls.load(path, classes) if path.is_file() else None
+
+    @classmethod
     def load(cls, path: Path, classes: tuple[str, ...]) -> Self:
         """Read a stack.
 
@@ -563,3 +380,168 @@ def _from_json(cls: type[Any], document: Mapping[str, Any]) -> Any:
     if not isinstance(made.used, bool) or not 0 <= made.unknown_below <= 1:
         raise ValueError("used or unknown_below is none")
     return replace(made, unknown_below=float(made.unknown_below))
+
+
+# -- what joins the parts of one clip ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FusionSettings:
+    """What a user asks of the fusion; whatever is None stays as the model's validation chose it.
+
+    >>> FusionSettings(emotion_strength=0.5).retrieval_strength is None
+    True
+
+    Attributes:
+        emotion_strength: Lambda of the emotion boost ``log(1 + lambda v)``, at least 0; 0 is off.
+        retrieval_strength: The same for the neighbours' votes, ``log(1 + lambda s)``.
+        explain_markers: Whether the boost leaves out an expression that a non-manual marker explains, and
+            lets a headshake speak for negation (`signlens.emotion.explain`).
+        vote: How neighbours vote and how far the expression reaches.
+    """
+
+    emotion_strength: float | None = None
+    retrieval_strength: float | None = None
+    explain_markers: bool = True
+    vote: Vote | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            UsageError: A value out of range.
+        """
+        for name in ("emotion_strength", "retrieval_strength"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise UsageError(name.replace("_", " "), f"{value} is not a strength", "give 0 or more")
+
+
+@dataclass(frozen=True)
+class FusionInfo:
+    """How the parts were joined.
+
+    Attributes:
+        kind: ``skeleton`` (the ensemble alone), ``strengths`` (by those that were asked for), or ``stack``
+            (by coefficients that the model's validation chose).
+        why: One sentence for a person.
+        coefficients: Of the parts, by the names in `Evidence`; empty for the ensemble alone.
+    """
+
+    kind: Literal["skeleton", "strengths", "stack"]
+    why: str
+    coefficients: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BoostInfo:
+    """By what the expression counted for glosses.
+
+    Attributes:
+        gloss_map: The map's name.
+        gloss_map_sha256: Hash of its content.
+        strength: Lambda.
+        top_k: Only the best k glosses were touched.
+        unknown_glosses: The map's glosses that the model does not know; nothing is done for them.
+    """
+
+    gloss_map: str
+    gloss_map_sha256: str
+    strength: float
+    top_k: int
+    unknown_glosses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """Scores of one clip.
+
+    Attributes:
+        log_probabilities: (C,) natural logs that sum to 1 as probabilities.
+        skeleton: (C,) what the ensemble adds to each class.
+        emotion: (C,) what the expression adds.
+        retrieval: (C,) what the neighbours add.
+    """
+
+    log_probabilities: Array
+    skeleton: Array
+    emotion: Array
+    retrieval: Array
+
+    def evidence(self, index: int) -> Evidence:
+        """The terms of one class."""
+        return Evidence(float(self.skeleton[index]), float(self.emotion[index]), float(self.retrieval[index]))
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How the parts of a clip are joined: as validation chose, changed where the user asked.
+
+    Attributes:
+        stack: The coefficients.
+        vote: How neighbours vote and how far the expression reaches.
+        emotion_strength: Lambda within the expression's term; 1 where validation chose its coefficient.
+        explain_markers: See `FusionSettings`.
+        unknown_below: Probability below which a sign is called unknown; None for the card's.
+        info: The same for a person.
+    """
+
+    stack: Stack
+    vote: Vote
+    emotion_strength: float
+    explain_markers: bool
+    unknown_below: float | None
+    info: FusionInfo
+
+    @classmethod
+    def of(cls, asked: FusionSettings | None, learned: ModelStack | None) -> Self:
+        """What a user asks for, over what the model's validation chose.
+
+        Args:
+            asked: None for nothing.
+            learned: The model's stack; None where it has none.
+        """
+        asked = asked or FusionSettings()
+        used = learned if learned is not None and learned.used else None
+        stack = Stack(1.0) if used is None else used.stack
+        strength = asked.emotion_strength
+        if strength is not None:
+            stack = replace(stack, emotion=float(strength > 0))
+        votes = asked.retrieval_strength
+        if votes is not None:  # log(1 + lambda s) is the neighbours' term with a floor of 1 / lambda
+            stack = replace(stack, retrieval=float(votes > 0), floor=1 / votes if votes else 1.0)
+        return cls(
+            stack,
+            asked.vote or (Vote() if used is None else used.vote),
+            strength or 1.0,
+            asked.explain_markers,
+            None if used is None else used.unknown_below,
+            _info(asked, learned, stack),
+        )
+
+    def fuse(self, skeleton: Array, expression: Array | None = None, shares: Array | None = None) -> Fused:
+        """Join what the parts say of one clip.
+
+        Args:
+            skeleton: (C,) the ensemble's log-probabilities.
+            expression: (C,) ``log(1 + lambda v)``, see `signlens.emotion.boost_terms`; None for silence.
+            shares: (C,) the neighbours' votes, see `signlens.retrieval.class_shares`; None for silence.
+        """
+        one = Parts(
+            skeleton[None],
+            None if expression is None else expression[None],
+            None if shares is None else shares[None],
+        )
+        terms = {name: values[0] for name, values in self.stack.terms(one).items()}
+        return Fused(log_softmax(sum(terms.values(), np.zeros_like(skeleton))), **terms)
+
+
+def _info(asked: FusionSettings, learned: ModelStack | None, stack: Stack) -> FusionInfo:
+    parts = {"skeleton": stack.skeleton, "emotion": stack.emotion, "retrieval": stack.retrieval}
+    strengths = {"the expression": asked.emotion_strength, "similar signs": asked.retrieval_strength}
+    given = [f"{name} {value:g}" for name, value in strengths.items() if value]
+    if given:
+        return FusionInfo("strengths", f"By the strengths that were asked for: {', '.join(given)}.", parts)
+    if learned is None:
+        return FusionInfo("skeleton", "The model has no stack.")
+    return FusionInfo("stack", learned.why, parts) if learned.used else FusionInfo("skeleton", learned.why)

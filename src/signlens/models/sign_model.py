@@ -113,6 +113,8 @@ class SignModel:
             )
         try:
             card: dict[str, Any] = json.loads(document.read_text(encoding="utf-8"))
+            self.card = card
+            self.language = str(card.get("language", "ASL"))
             self.name: str = card["name"]
             self.version: str = card["version"]
             self.extractor: str = card["extractor"]

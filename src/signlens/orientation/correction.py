@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -163,6 +163,21 @@ class Orientation:
     turned_by_degrees: float
     levelled_by_degrees: float
     sentences: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, correction: Correction) -> Self:
+        """The same facts of a correction that was made."""
+        return cls(
+            yaw_degrees=_or_none(correction.measured_yaw),
+            roll_degrees=_or_none(correction.measured_roll),
+            turned_by_degrees=_or_none(correction.applied_yaw) or 0.0,
+            levelled_by_degrees=_or_none(correction.applied_roll) or 0.0,
+            sentences=correction.sentences(),
+        )
+
+
+def _or_none(angle: float) -> float | None:
+    return None if np.isnan(angle) else angle
 
 
 def correct(

@@ -13,7 +13,7 @@ from signlens.pose.clip import (
     PoseClip,
     Provenance,
 )
-from signlens.pose.file import check_provenance, read_pose, write_pose
+from signlens.pose.file import check_provenance, is_pose_file, read_pose, write_pose
 from signlens.pose.layouts import GROUPS, KEYPOINT_NAMES, LIMBS
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "Provenance",
     "check_provenance",
     "extract_pose",
+    "is_pose_file",
     "read_pose",
     "write_pose",
 ]

@@ -40,6 +40,11 @@ class Provenance:
     settings: dict[str, Any] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def source_hashes(self) -> frozenset[str]:
+        """SHA-256 (hex) of the file that the poses come from; one empty text where it is unknown."""
+        return frozenset({self.source.get("sha256", "")})
+
 
 @dataclass(frozen=True)
 class Coverage:

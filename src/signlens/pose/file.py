@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 POSE_FILE_MAX_BYTES = 2**30
 """Largest `.pose` file that is read by default: about an hour at 30 frames per second."""
 
+POSE_SUFFIX = ".pose"
+
 UNKNOWN_EXTRACTOR = "unknown"
 
 _MAGIC = b"SIGNLENS"
@@ -110,6 +112,11 @@ def read_pose(path: str | Path, max_bytes: int = POSE_FILE_MAX_BYTES) -> PoseCli
     if data[-len(_MAGIC) :] == _MAGIC:
         return _unpack_own(path, data)
     return _unpack_foreign(path, data)
+
+
+def is_pose_file(source: str | Path) -> bool:
+    """Whether an input is taken for a `.pose` file: by its name."""
+    return Path(source).suffix.lower() == POSE_SUFFIX
 
 
 def check_provenance(clip: PoseClip, expected_extractor: str) -> Reason | None:

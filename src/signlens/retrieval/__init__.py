@@ -1,7 +1,14 @@
 """Embeddings to similar signs: the gallery, the search, and class scores made of it."""
 
 from signlens.models.embedding import FUSED
-from signlens.retrieval.gallery import GALLERY_FILE, Gallery, GalleryClip, embedding_space, unit_vectors
+from signlens.retrieval.gallery import (
+    GALLERY_FILE,
+    Gallery,
+    GalleryClip,
+    SimilarSign,
+    embedding_space,
+    unit_vectors,
+)
 from signlens.retrieval.index import ExactIndex, Found, Index
 from signlens.retrieval.votes import (
     OUTSIDE,
@@ -28,6 +35,7 @@ __all__ = [
     "Gallery",
     "GalleryClip",
     "Index",
+    "SimilarSign",
     "centroid_means",
     "class_centroids",
     "class_labels",

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, PartMissing
 from signlens.pose.clip import PoseClip
-from signlens.retrieval.gallery import Gallery, GalleryClip, Skeletons, unit_vectors
+from signlens.retrieval.gallery import Gallery, GalleryClip, Skeletons, embedding_space, unit_vectors
 from signlens.signing.rest import cut_to_signing
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, prepare
 
 if TYPE_CHECKING:
-    from signlens.models.sign_model import SignScores
+    from signlens.models.sign_model import SignModel, SignScores
 
 PART_FILE = "gallery.part.safetensors"
 """Where a gallery stands while it is being built: a gallery of the clips done so far."""
@@ -29,6 +29,23 @@ MOST_FRAMES = 96
 
 Array = NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
+
+
+def empty_gallery(model: SignModel, notes: Mapping[str, str] | None = None) -> Gallery:
+    """A gallery for a model's embeddings that holds no clip yet.
+
+    Args:
+        model: Whose embeddings it shall hold.
+        notes: What its clips will come from.
+    """
+    return Gallery(
+        clips=(),
+        model=f"{model.name} {model.version}",
+        space=embedding_space(model.card),
+        vectors={name: np.zeros((0, size), np.float32) for name, size in model.embedding_sizes.items()},
+        weights=model.weights,
+        notes=notes or {},
+    )
 
 
 @dataclass(frozen=True)

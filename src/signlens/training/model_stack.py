@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.fusion.learned_weights import make_folds
-from signlens.fusion.stack import STACK_FILE, ModelStack, Parts, Vote, choose_stack
+from signlens.fusion.stack import STACK_FILE, ModelStack, Parts, Vote
+from signlens.fusion.stack_learning import choose_stack
 from signlens.models.ensemble import log_softmax
 from signlens.training.experiment import Experiment
 from signlens.training.fusion_clips import (

@@ -350,10 +350,10 @@ def _reductions(
 
 def _ways(own: Rows, classes: int) -> dict[str, Callable[[Floats], Floats]]:
     """Every reduction of a query's similarities to class scores, for a gallery of these labels."""
-    from signlens.fusion.evidence import FusionSettings
+    from signlens.fusion.stack import Vote
 
-    settings = FusionSettings()
-    k, heat = settings.retrieval_neighbours, settings.retrieval_temperature
+    vote = Vote()
+    k, heat = vote.neighbours, vote.temperature
     return {
         "one-hot": lambda s: class_scores.one_hot(s, own, classes),
         **{f"top {n}": partial(_top, own, classes, n) for n in class_scores.TOP_K},

@@ -35,7 +35,8 @@ from signlens.evaluation.metrics import negative_log_likelihood
 from signlens.evaluation.scores import ScoreSet, write_scores
 from signlens.files import whole_file
 from signlens.fusion.learned_weights import make_folds
-from signlens.fusion.stack import STACK, STACK_WITH_BIAS, Parts, Vote, choose_stack, learn_stack
+from signlens.fusion.stack import STACK, STACK_WITH_BIAS, Parts, Vote
+from signlens.fusion.stack_learning import choose_stack, learn_stack
 from signlens.models.ensemble import fit_temperature, log_softmax
 from signlens.retrieval.votes import retrieval_terms
 from signlens.training.fusion_clips import (

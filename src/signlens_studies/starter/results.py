@@ -340,10 +340,10 @@ def _retrieval_gain(
     The space is the hand-shape network's, the gallery each fold's training clips, the strength
     cross-fitted by negative log-likelihood.
     """
-    from signlens.fusion.evidence import FusionSettings
+    from signlens.fusion.stack import Vote
     from signlens.retrieval.votes import class_labels, class_shares, retrieval_terms
 
-    settings = FusionSettings()
+    vote = Vote()
     corpus = source.corpus
     labels = corpus.labels
     names = [corpus.classes[g] for g in glosses]
@@ -368,9 +368,7 @@ def _retrieval_gain(
         similar = (query @ gallery.T).astype(np.float64)
         nearest[here] = labels[known][similar.argmax(axis=1)] == labels[rows]
         for row, values in zip(here, similar, strict=True):
-            shares[row] = class_shares(
-                values, owners, len(names), settings.retrieval_neighbours, settings.retrieval_temperature
-            )
+            shares[row] = class_shares(values, owners, len(names), vote.neighbours, vote.temperature)
 
     def fused(rows: NDArray[np.bool_], strength: float) -> NDArray[np.float64]:
         return log_softmax(task[rows] + retrieval_terms(shares[rows], strength))

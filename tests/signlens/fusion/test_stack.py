@@ -10,7 +10,6 @@ from signlens.errors import PartMissing, UsageError
 from signlens.fusion.learned_weights import make_folds
 from signlens.fusion.stack import (
     ENSEMBLE,
-    FLOORS,
     STACK,
     STACK_WITH_BIAS,
     ChosenStack,
@@ -18,10 +17,8 @@ from signlens.fusion.stack import (
     Parts,
     Stack,
     StackCandidate,
-    choose_stack,
-    cross_fit_stack,
-    learn_stack,
 )
+from signlens.fusion.stack_learning import FLOORS, choose_stack, cross_fit_stack, learn_stack
 from signlens.models.ensemble import fit_temperature, log_softmax
 
 optimize = pytest.importorskip("scipy.optimize", reason="learning needs the [train] extra")

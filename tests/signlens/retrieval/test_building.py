@@ -17,7 +17,7 @@ from signlens.datasets.folder import Dataset
 from signlens.errors import InputRejected, UsageError
 from signlens.pose import write_pose
 from signlens.retrieval import FUSED, Gallery
-from signlens.retrieval.building import PART_FILE, embed_clips, signing_skeleton
+from signlens.retrieval.building import PART_FILE, embed_clips, empty_gallery, signing_skeleton
 from signlens.retrieval.gallery import GALLERY_FILE
 
 
@@ -124,7 +124,7 @@ def test_a_stopped_build_goes_on_where_it_was_and_gives_the_same_gallery(
     dataset, built, recognizer, tmp_path
 ):
     clips = clips_of_dataset(Dataset.open(dataset))
-    empty = recognizer.empty_gallery(load(built).notes)
+    empty = empty_gallery(recognizer.model, load(built).notes)
     part = tmp_path / PART_FILE
     asked = []
 
@@ -161,7 +161,7 @@ def test_a_stopped_build_goes_on_where_it_was_and_gives_the_same_gallery(
 def test_work_is_saved_while_it_goes_on(dataset, recognizer, tmp_path, monkeypatch):
     monkeypatch.setattr("signlens.retrieval.building.SAVE_EVERY_S", 0.0)
     clips = clips_of_dataset(Dataset.open(dataset))
-    empty, part = recognizer.empty_gallery(), tmp_path / PART_FILE
+    empty, part = empty_gallery(recognizer.model), tmp_path / PART_FILE
     done = embed_clips(clips, recognizer.embed, empty, part)
     assert [c.name for c in Gallery.load(part).clips] == [c.name for c in clips]
     monkeypatch.setattr("signlens.retrieval.building.SAVE_EVERY_S", 60.0)
