@@ -36,7 +36,7 @@ def new_figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise require_extra("plots", error.name or "matplotlib") from None
+        raise require_extra("studies", error.name or "matplotlib") from None
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -48,7 +48,7 @@ def test_dev_lock_adds_the_extras_and_nothing_that_core_has() -> None:
     assert not set(core) & set(dev)
     dev |= pins("dev-alone.lock")
     for requirement in declared(
-        "train", "signer", "plots", "emotion", "ann", "service", "dtw", "lexicon", "captions", "elan", "dev"
+        "train", "signer", "plots", "emotion", "ann", "service", "studies", "elan", "dev"
     ):
         assert requirement.specifier.contains((core | dev)[canonicalize_name(requirement.name)])
 

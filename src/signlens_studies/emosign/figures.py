@@ -36,7 +36,7 @@ def draw_figures(scores: Mapping[str, Any], data: EmoSign, folder: Path, ending:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise require_extra("plots", error.name or "matplotlib") from None
+        raise require_extra("studies", error.name or "matplotlib") from None
     folder.mkdir(parents=True, exist_ok=True)
     mark = " (made-up data)" if data.made_up else ""
     written = []

@@ -250,7 +250,7 @@ def partial_effects(
     try:
         from scipy.stats import chi2
     except ImportError:
-        raise require_extra("train", "scipy") from None
+        raise require_extra("studies", "scipy") from None
     y = outcome.astype(np.float64)
     people = sorted(set(signers))[1:]
     held = np.concatenate(

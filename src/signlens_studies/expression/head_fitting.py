@@ -158,7 +158,7 @@ def fit_logistic(rows: Rows, white: Whitening, inverse_regularisation: float) ->
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
-        raise require_extra("train", "scikit-learn") from error
+        raise require_extra("studies", "scikit-learn") from error
     inputs = (rows.features - white.mean) @ white.turn
     # Each face counts as if it were six rows: the regularisation's scale does not depend on the
     # number of ways a face was measured.

@@ -82,7 +82,7 @@ def umap_places(vectors: NDArray[np.floating], seed: int) -> NDArray[np.float32]
     try:
         import umap
     except ImportError as error:
-        raise require_extra("plots", error.name or "umap") from None
+        raise require_extra("studies", error.name or "umap") from None
     # One thread is what a seed means; without saying so UMAP warns of it.
     model = umap.UMAP(n_components=2, min_dist=MIN_DISTANCE, metric="cosine", random_state=seed, n_jobs=1)
     return np.asarray(model.fit_transform(vectors.astype(np.float32)), np.float32)
@@ -193,7 +193,7 @@ def draw_map(of: EmbeddingMap, path: Path) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise require_extra("plots", error.name or "matplotlib") from None
+        raise require_extra("studies", error.name or "matplotlib") from None
     count = len(of.places)
     columns = min(count, 3 if count in (3, 5, 6) else 2)
     lines = -(-count // columns)

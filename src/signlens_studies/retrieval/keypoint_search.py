@@ -60,7 +60,7 @@ def warped_distances(queries: Array, gallery: Array, band: int = BAND) -> NDArra
     try:
         from dtaidistance import dtw_ndim
     except ImportError as error:
-        raise require_extra("dtw", error.name or "dtaidistance") from None
+        raise require_extra("studies", error.name or "dtaidistance") from None
     together = np.concatenate([queries, gallery]).astype(np.float64)
     q, n = len(queries), len(together)
     found = dtw_ndim.distance_matrix_fast(together, window=band + 1, block=((0, q), (q, n)), parallel=True)

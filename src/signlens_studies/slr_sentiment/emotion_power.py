@@ -147,7 +147,7 @@ def _binomial() -> Any:
     try:
         from scipy.stats import binom
     except ImportError:
-        raise require_extra("train", "scipy") from None
+        raise require_extra("studies", "scipy") from None
     return binom
 
 

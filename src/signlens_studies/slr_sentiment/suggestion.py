@@ -45,7 +45,7 @@ def nrc_emotions() -> Emotions:
     try:
         from nrclex import NRCLex
     except ImportError:
-        raise require_extra("lexicon", "nrclex") from None
+        raise require_extra("studies", "nrclex") from None
     words: dict[str, list[str]] = NRCLex().__lexicon__
     return words
 
@@ -59,7 +59,7 @@ def vader_valences() -> Valences:
     try:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
     except ImportError:
-        raise require_extra("lexicon", "vaderSentiment") from None
+        raise require_extra("studies", "vaderSentiment") from None
     words: dict[str, float] = SentimentIntensityAnalyzer().lexicon
     return words
 

@@ -67,7 +67,7 @@ def test_table_13_has_every_printed_row_in_both_readings(oriented: Path) -> None
 
 @pytest.mark.parametrize(("name", "panels"), [("fig10", 2), ("fig11", 3)])
 def test_figures_are_drawn_into_a_file(oriented: Path, tmp_path: Path, name: str, panels: int) -> None:
-    pytest.importorskip("matplotlib", reason="figures need the extra plots")
+    pytest.importorskip("matplotlib", reason="figures need the extra studies")
     path = tmp_path / f"{name}.svg"
     done = CliRunner().invoke(
         app, ["reproduce", name, "--dataset", str(oriented), "--out", str(path), "--json", "--draws", "100"]

@@ -83,7 +83,7 @@ def test_too_few_clips_make_no_map() -> None:
 
 @pytest.mark.slow
 def test_umap_keeps_clusters_together_and_repeats_itself() -> None:
-    pytest.importorskip("umap", reason="maps need the [plots] extra")
+    pytest.importorskip("umap", reason="maps need the extra studies")
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(4, 16)) * 4
     vectors = np.repeat(centres, 20, axis=0) + rng.normal(size=(80, 16))

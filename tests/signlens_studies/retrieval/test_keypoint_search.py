@@ -30,14 +30,14 @@ def test_plain_distances_are_scipys() -> None:
 
 @pytest.mark.parametrize("band", [1, 3, 8])
 def test_warping_is_the_textbooks(band: int) -> None:
-    pytest.importorskip("dtaidistance", reason="warping needs the [dtw] extra")
+    pytest.importorskip("dtaidistance", reason="warping needs the extra studies")
     found = warped_distances(A, B, band)
     expected = [[literal_warping(a.astype(float), b.astype(float), band) for b in B] for a in A]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_without_a_band_warping_is_the_plain_distance_and_with_one_a_late_clip_is_the_same() -> None:
-    pytest.importorskip("dtaidistance", reason="warping needs the [dtw] extra")
+    pytest.importorskip("dtaidistance", reason="warping needs the extra studies")
     np.testing.assert_allclose(warped_distances(A, B, 0), euclidean_distances(A, B), rtol=1e-6)
     path = np.cumsum(RNG.normal(size=(1, 9, 6)), axis=1).astype(np.float32)
     late = np.concatenate([path[:, :1], path[:, :1], path[:, :-2]], axis=1)

@@ -163,7 +163,7 @@ def test_reductions_stand_for_recognition_by_similar_signs_alone(study: retrieva
 
 
 def test_the_verb_prints_tables_or_one_json_document(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("dtaidistance", reason="warping needs the [dtw] extra")
+    pytest.importorskip("dtaidistance", reason="warping needs the extra studies")
     found = CliRunner().invoke(app, ["evaluate", str(first), "--retrieval", "--draws", "20", "--json"])
     assert found.exit_code == 0, found.output
     made = json.loads(found.stdout)

@@ -95,5 +95,5 @@ def test_a_lexicon_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp
     from signlens.errors import PartMissing
 
     monkeypatch.setitem(sys.modules, "nrclex", None)
-    with pytest.raises(PartMissing, match=r"signlens\[lexicon\]"):
+    with pytest.raises(PartMissing, match=r"signlens\[studies\]"):
         nrc_emotions()

@@ -64,7 +64,7 @@ def vader(materials: Materials) -> list[Prediction]:
     try:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
     except ImportError:
-        raise require_extra("captions", "vaderSentiment") from None
+        raise require_extra("studies", "vaderSentiment") from None
     analyser = SentimentIntensityAnalyzer()
     predictions = []
     for clip, caption in zip(materials.data.clips, materials.captions(), strict=True):

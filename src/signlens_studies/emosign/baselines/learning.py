@@ -149,7 +149,7 @@ def _linear_model() -> Any:
     try:
         from sklearn import linear_model
     except ImportError as error:
-        raise require_extra("train", error.name or "scikit-learn") from None
+        raise require_extra("studies", error.name or "scikit-learn") from None
     return linear_model
 
 
