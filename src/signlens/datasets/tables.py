@@ -1,11 +1,11 @@
-"""Reading label files: JSON and CSV of other people, with errors that name file, line and remedy."""
+"""Reading JSON and CSV files of other people, with errors that name file, lines and remedy."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,11 @@ def read_json(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class TableRow:
-    """One line of a CSV file.
+    """One row of a CSV file.
 
     Attributes:
         path: The file.
-        line: Its line number there, from 1.
+        line: The line where the row begins, from 1.
         values: Column name -> text, without blanks around it.
     """
 
@@ -101,55 +101,122 @@ class TableRow:
         return int(text)
 
 
-def read_csv(path: Path, required: Sequence[str], names: Sequence[str] | None = None) -> list[TableRow]:
-    """A CSV file's lines; commas, or semicolons where its first line has no comma.
+@dataclass(frozen=True)
+class Table:
+    """A CSV file: its columns and its rows, over which one iterates."""
+
+    columns: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+
+    def __iter__(self) -> Iterator[TableRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Faults:
+    """What is wrong with the lines of a file, gathered so that one message names all of it.
+
+    >>> faults = Faults("labels.csv")
+    >>> faults.add(7, "the gloss is empty")
+    >>> faults.texts()
+    ['line 7: the gloss is empty']
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+        self.found: dict[int, str] = {}
+
+    def add(self, line: int, problem: str) -> None:
+        """Note a fault; the first one of a line is kept."""
+        self.found.setdefault(line, problem)
+
+    def texts(self) -> list[str]:
+        """Every fault with its line, in the order of the file."""
+        return [f"line {line}: {problem}" for line, problem in sorted(self.found.items())]
+
+    def raise_if_any(self, remedy: str = "correct these lines") -> None:
+        """Raise InputRejected that names the lines, when there was a fault."""
+        if self.found:
+            raise InputRejected(self.path, listed(self.texts()), remedy)
+
+
+def listed(items: Collection[str], shown: int = 12) -> str:
+    """The items in one line, and how many more there are than shown.
+
+    >>> listed(["a", "b", "c"], shown=2)
+    'a; b; and 1 more'
+    """
+    items = list(items)
+    rest = len(items) - shown
+    return "; ".join(items[:shown]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def parse_integer(text: str) -> int | None:
+    """The integer that a cell holds; None when it is none.
+
+    >>> [parse_integer(text) for text in ("-1", "2.0", "2.5", "two")]
+    [-1, 2, None, None]
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if abs(value) < 1e9 and value == int(value) else None
+
+
+def read_csv(path: Path, required: Sequence[str] = (), names: Sequence[str] | None = None) -> Table:
+    """Read a CSV file; commas, or semicolons where its first line has no comma.
 
     Args:
         path: The file.
-        required: Columns that must be there.
+        required: Columns that must be there; they are found in any case, and then called as here.
         names: Column names for a file that may come without a header; a first line that holds the first
             of them is a header.
 
     Raises:
-        InputRejected: As `read_text`, or it is no such table.
+        InputRejected: As `read_text`, or it is no such table; every line of a wrong length is named.
     """
-    return list(_rows(path, required, names))
-
-
-def _rows(path: Path, required: Sequence[str], names: Sequence[str] | None) -> Iterator[TableRow]:
     text = read_text(path)
     first = text.partition("\n")[0]
     delimiter = ";" if ";" in first and "," not in first else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     columns: list[str] | None = None
+    rows, faults, end = [], Faults(path), 0
     try:
         for cells in reader:
+            line, end = end + 1, reader.line_num
             cells = [cell.strip() for cell in cells]
             if not any(cells):
                 continue
             if columns is None:
                 header = names is None or names[0] in cells
-                columns = cells if header else list(names or ())
-                missing = [name for name in required if name not in columns]
-                if missing or len(set(columns)) != len(columns):
-                    problem = f"has no column {missing[0]}" if missing else "names a column twice"
-                    raise InputRejected(
-                        path,
-                        f"line {reader.line_num} {problem} (it has: {', '.join(columns)})",
-                        f"give it the columns {', '.join(required)}",
-                    )
+                columns = _columns(path, line, cells if header else names or (), required)
                 if header:
                     continue
             if len(cells) != len(columns):
-                raise InputRejected(
-                    path,
-                    f"line {reader.line_num} has {len(cells)} columns, not {len(columns)}",
-                    "correct the line; put texts that hold commas in quotes",
-                )
-            yield TableRow(path, reader.line_num, dict(zip(columns, cells, strict=True)))
+                faults.add(line, f"{len(cells)} columns, not {len(columns)}")
+            else:
+                rows.append(TableRow(path, line, dict(zip(columns, cells, strict=True))))
     except csv.Error as error:
-        raise InputRejected(
-            path, f"line {reader.line_num} is not CSV ({error})", "correct the line"
-        ) from None
+        raise InputRejected(path, f"line {reader.line_num} is not CSV ({error})", "correct it") from None
+    faults.raise_if_any("correct these lines; put texts that hold commas in quotes")
     if columns is None:
         raise InputRejected(path, "it is empty", _CHECK)
+    return Table(tuple(columns), tuple(rows))
+
+
+def _columns(path: Path, line: int, cells: Sequence[str], required: Sequence[str]) -> list[str]:
+    """The names of a header's columns, the required ones spelled as asked for."""
+    spelled = {name.casefold(): name for name in required}
+    columns = [spelled.get(cell.casefold(), cell) for cell in cells]
+    missing = [name for name in required if name not in columns]
+    if missing or len(set(columns)) != len(columns):
+        problem = f"has no column {', '.join(missing)}" if missing else "names a column twice"
+        raise InputRejected(
+            path,
+            f"line {line} {problem} (it has: {', '.join(columns)})",
+            f"give it the columns {', '.join(required)}" if required else "name each once",
+        )
+    return columns

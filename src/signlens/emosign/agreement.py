@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.tables import Faults, read_csv
 from signlens.emosign.annotations import EMOTIONS
 from signlens.emosign.ratings import Rating
-from signlens.emosign.table import Faults, read_table
 from signlens.errors import InputRejected, UsageError
 
 LEVELS = ("nominal", "ordinal", "interval", "ratio")
@@ -111,11 +111,11 @@ def read_long_ratings(path: Path) -> Ratings:
     Raises:
         InputRejected: It cannot be read, or rows are bad: every one is named by line.
     """
-    table = read_table(path, ("unit", "annotator", "value"))
+    table = read_csv(path, ("unit", "annotator", "value"))
     faults = Faults(path)
     found: dict[tuple[str, str], str | None] = {}
-    for row in table.rows:
-        unit, annotator, value = (row.cells[c] for c in ("unit", "annotator", "value"))
+    for row in table:
+        unit, annotator, value = (row[c] for c in ("unit", "annotator", "value"))
         if not unit or not annotator:
             faults.add(row.line, "unit or annotator is empty")
         elif (unit, annotator) in found:

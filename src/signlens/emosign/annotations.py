@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from signlens.emosign.table import Faults, Row, listed, read_table, whole_number
+from signlens.datasets.tables import Faults, TableRow, listed, parse_integer, read_csv
 from signlens.errors import InputRejected, UsageError
 from signlens.files import file_sha256
 
@@ -215,23 +215,23 @@ def _read_facts(folder: Path) -> dict[str, Any]:
 
 
 def _read_labels(path: Path, intensity_base: int | None, skip_bad_rows: bool) -> EmoSign:
-    table = read_table(path, RELEASED_COLUMNS)
+    table = read_csv(path, RELEASED_COLUMNS)
     faults = Faults(path)
     stored: dict[int, dict[str, int]] = {}
     names: dict[str, int] = {}
-    for row in table.rows:
+    for row in table:
         problem = _name_problem(row, names)
         if problem:
             faults.add(row.line, problem)
         stored[row.line] = stored_intensities(row, faults)
-    if not table.rows:
+    if not table:
         raise InputRejected(path, "holds no rows", "give the file with the labels")
     base = intensity_base
     if base is None:
         base = detect_intensity_base((v for row in stored.values() for v in row.values()), path)
     clips = []
-    for row in table.rows:
-        clip = _clip(row, stored[row.line], base, path.parent, faults)
+    for row in table:
+        clip = _clip(row, stored[row.line], base, faults)
         if row.line not in faults.found and clip is not None:
             clips.append(clip)
     notes = []
@@ -250,12 +250,12 @@ def _read_labels(path: Path, intensity_base: int | None, skip_bad_rows: bool) ->
     doubled = [u for u, count in Counter(c.utterance for c in clips).items() if count > 1 and u]
     if doubled:
         notes.append(f"utterances that stand in several rows: {', '.join(doubled)}")
-    made_up = any(row.cells.get("made_up", "").casefold() in ("yes", "true", "1") for row in table.rows)
+    made_up = any(row["made_up"].casefold() in ("yes", "true", "1") for row in table)
     return EmoSign(tuple(clips), path.name, file_sha256(path), base, tuple(notes), made_up)
 
 
-def _name_problem(row: Row, names: dict[str, int]) -> str:
-    name = row.cells["video_name"]
+def _name_problem(row: TableRow, names: dict[str, int]) -> str:
+    name = row["video_name"]
     if not name:
         return "video_name is empty"
     if name in names:
@@ -264,23 +264,25 @@ def _name_problem(row: Row, names: dict[str, int]) -> str:
     return ""
 
 
-def stored_intensities(row: Row, faults: Faults) -> dict[str, int]:
-    """The stored intensities that are whole numbers of 0..4; others are faults."""
+def stored_intensities(row: TableRow, faults: Faults, *, blank_allowed: bool = False) -> dict[str, int]:
+    """The stored intensities that are whole numbers of 0..4; others are faults, but for blanks if allowed."""
     good = {}
     for emotion in EMOTIONS:
-        value = whole_number(row.cells[emotion])
+        if blank_allowed and not row[emotion]:
+            continue
+        value = parse_integer(row[emotion])
         if value is None or not 0 <= value <= 4:
-            faults.add(row.line, f"{emotion} is {row.cells[emotion]!r}, not an intensity of 0..3 or 1..4")
+            faults.add(row.line, f"{emotion} is {row[emotion]!r}, not an intensity of 0..3 or 1..4")
         else:
             good[emotion] = value
     return good
 
 
-def _clip(row: Row, stored: Mapping[str, int], base: int, folder: Path, faults: Faults) -> EmoSignClip | None:
-    name = row.cells["video_name"]
-    sentiment = whole_number(row.cells["Sentiment"])
+def _clip(row: TableRow, stored: Mapping[str, int], base: int, faults: Faults) -> EmoSignClip | None:
+    name = row["video_name"]
+    sentiment = parse_integer(row["Sentiment"])
     if sentiment is None or sentiment not in SENTIMENTS:
-        faults.add(row.line, f"Sentiment is {row.cells['Sentiment']!r}, not a whole number of -3..3")
+        faults.add(row.line, f"Sentiment is {row['Sentiment']!r}, not a whole number of -3..3")
         return None
     for emotion, value in stored.items():
         if not base <= value <= base + 3:
@@ -288,21 +290,20 @@ def _clip(row: Row, stored: Mapping[str, int], base: int, folder: Path, faults: 
     if len(stored) < len(EMOTIONS):
         return None
     try:
-        intervals = parse_intervals(row.cells.get("cue_intervals", ""))
+        intervals = parse_intervals(row["cue_intervals"])
     except ValueError as error:
         faults.add(row.line, f"cue_intervals: {error}")
         return None
-    video = row.cells.get("video", "")
-    found = folder / video if video else None
+    found = row.path.parent / row["video"] if row["video"] else None
     return EmoSignClip(
         name,
-        row.cells.get("utterance", "") or utterance_of(name),
-        (row.cells.get("signer", "") or signer_of(name)).casefold(),
+        row["utterance"] or utterance_of(name),
+        (row["signer"] or signer_of(name)).casefold(),
         sentiment,
         {emotion: stored[emotion] - base for emotion in EMOTIONS},
-        tuple(text for text in (row.cells[r] for r in REASONS) if text and text.casefold() != "nan"),
+        tuple(text for text in (row[r] for r in REASONS) if text and text.casefold() != "nan"),
         found if found is not None and found.is_file() else None,
-        row.cells.get("caption") or None,
+        row["caption"] or None,
         intervals,
     )
 
@@ -344,8 +345,8 @@ def format_intervals(intervals: Iterable[tuple[float, float]]) -> str:
 
 
 def _join_signers(clips: Sequence[EmoSignClip], path: Path) -> tuple[EmoSignClip, ...]:
-    table = read_table(path, ("video_name", "signer"))
-    given = {row.cells["video_name"]: row.cells["signer"].casefold() for row in table.rows}
+    table = read_csv(path, ("video_name", "signer"))
+    given = {row["video_name"]: row["signer"].casefold() for row in table}
     known = {clip.video_name for clip in clips}
     strange = sorted(set(given) - known)
     if strange:
@@ -383,11 +384,11 @@ def _join_videos(clips: Sequence[EmoSignClip], folder: Path) -> tuple[EmoSignCli
 
 
 def _join_captions(clips: Sequence[EmoSignClip], path: Path) -> tuple[EmoSignClip, ...]:
-    table = read_table(path, ("caption",))
+    table = read_csv(path, ("caption",))
     key = next((c for c in ("video_name", "utterance") if c in table.columns), None)
     if key is None:
         raise InputRejected(path, "has neither video_name nor utterance", "add the column to join by")
-    given = {row.cells[key]: row.cells["caption"] for row in table.rows if row.cells["caption"]}
+    given = {row[key]: row["caption"] for row in table if row["caption"]}
     joined = tuple(
         replace(clip, caption=given.get(clip.video_name if key == "video_name" else clip.utterance))
         for clip in clips

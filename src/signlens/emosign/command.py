@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from signlens.datasets.tables import listed
 from signlens.emosign import agreement, elan
 from signlens.emosign.annotations import load_emosign
 from signlens.emosign.predictions import read_predictions
 from signlens.emosign.ratings import Rating, read_ratings, write_ratings
 from signlens.emosign.scoring import score
-from signlens.emosign.table import listed
 from signlens.emosign.tasks import DEFAULT_RULE
 from signlens.errors import InputRejected, UsageError
 

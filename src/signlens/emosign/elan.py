@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from signlens.datasets.tables import parse_integer
 from signlens.emosign.annotations import EMOTIONS, EmoSignClip
 from signlens.emosign.ratings import Rating
-from signlens.emosign.table import whole_number
 from signlens.errors import InputRejected, UsageError, require_extra
 from signlens.files import whole_file
 
@@ -330,7 +330,7 @@ def _last_number(root: ET.Element, attribute: str) -> int:
     if attribute == "ANNOTATION_ID":
         # ELAN remembers the last number that it gave, also when that annotation is gone.
         for element in root.findall("./HEADER/PROPERTY[@NAME='lastUsedAnnotationId']"):
-            numbers.append(whole_number(element.text or "") or 0)
+            numbers.append(parse_integer(element.text or "") or 0)
     return max(numbers)
 
 
@@ -480,7 +480,7 @@ def rating_of_file(path: Path, annotator: str, video_name: str | None = None) ->
             raise InputRejected(path, f"tier {tier} has {len(texts)} values", "give one for the whole clip")
         if not texts:
             return None
-        value = whole_number(texts[0])
+        value = parse_integer(texts[0])
         if value is None or not low <= value <= high:
             raise InputRejected(
                 path, f"tier {tier} says {texts[0]!r}", f"give a whole number of {low}..{high}"

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from signlens.datasets.tables import read_text
+from signlens.datasets.tables import Faults, parse_integer, read_csv, read_text
 from signlens.emosign.annotations import (
     EMOTIONS,
     INTENSITIES,
@@ -33,7 +33,6 @@ from signlens.emosign.annotations import (
     format_intervals,
     parse_intervals,
 )
-from signlens.emosign.table import Faults, read_table, whole_number
 from signlens.emosign.tasks import EMOTION_CLASSES, REFUSED, SENTIMENT3, SENTIMENT7
 from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file
@@ -112,7 +111,7 @@ def read_predictions(path: Path) -> list[Prediction]:
 
 def _csv_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
     """Every row as the document that JSONL would hold."""
-    table = read_table(path, ("video_name",))
+    table = read_csv(path, ("video_name",))
     unknown = [c for c in table.columns if c not in COLUMNS and not c.startswith(OWN_PREFIX)]
     if unknown:
         raise InputRejected(
@@ -121,8 +120,8 @@ def _csv_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
             f"known are {', '.join(COLUMNS)}; your own begin with {OWN_PREFIX}",
         )
     rows = []
-    for row in table.rows:
-        cells = {name: text for name, text in row.cells.items() if text and not name.startswith(OWN_PREFIX)}
+    for row in table:
+        cells = {name: text for name, text in row.values.items() if text and not name.startswith(OWN_PREFIX)}
         document: dict[str, Any] = {key: cells[key] for key in KEYS if key in cells}
         for key, names in (("intensities", EMOTIONS), ("present", PRESENT)):
             given = {name.removeprefix("present_"): cells[name] for name in names if name in cells}
@@ -178,7 +177,7 @@ def _class(document: Mapping[str, Any], key: str) -> str | None:
         return None
     text = str(value).strip()
     if key == "sentiment" and text != REFUSED:
-        number = whole_number(text)
+        number = parse_integer(text)
         text = text if number is None else str(number)
     if isinstance(value, bool) or (text != REFUSED and text not in _CLASSES[key]):
         raise ValueError(f"{key} is {value!r}, not one of {', '.join(_CLASSES[key])} or {REFUSED}")
@@ -199,7 +198,7 @@ def _ten(document: Mapping[str, Any], key: str, allowed: tuple[int, ...]) -> dic
         raise ValueError(f"{key} names {', '.join(map(str, invented))}, which are not among the ten emotions")
     if absent:
         raise ValueError(f"{key} lacks {', '.join(absent)}")
-    numbers = {name: whole_number(str(int(v) if isinstance(v, bool) else v)) for name, v in value.items()}
+    numbers = {name: parse_integer(str(int(v) if isinstance(v, bool) else v)) for name, v in value.items()}
     wrong = [f"{name} is {value[name]!r}" for name, number in numbers.items() if number not in allowed]
     if wrong:
         raise ValueError(f"{key}: {', '.join(wrong)}, not {allowed[0]}..{allowed[-1]}")

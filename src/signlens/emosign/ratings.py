@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from signlens.datasets.tables import Faults, TableRow, parse_integer, read_csv
 from signlens.emosign.annotations import (
     EMOTIONS,
     SENTIMENTS,
@@ -21,7 +22,6 @@ from signlens.emosign.annotations import (
     utterance_of,
 )
 from signlens.emosign.cues import merged
-from signlens.emosign.table import Faults, Row, read_table, whole_number
 from signlens.errors import UsageError
 from signlens.files import whole_file
 
@@ -66,23 +66,22 @@ def read_ratings(paths: Sequence[Path], intensity_base: int | None = None) -> li
     """
     if not paths:
         raise UsageError("--raters", "no file was given", "give one file for each annotator, or one for all")
-    parsed: list[tuple[Path, Faults, list[tuple[Row, str, dict[str, int | None]]]]] = []
+    parsed: list[tuple[Path, Faults, list[tuple[TableRow, str, dict[str, int | None]]]]] = []
     seen: set[tuple[str, str]] = set()
     for path in paths:
-        table = read_table(path, ("video_name", "Sentiment", *EMOTIONS))
+        table = read_csv(path, ("video_name", "Sentiment", *EMOTIONS))
         faults = Faults(path)
         rows = []
-        for row in table.rows:
-            annotator = row.cells.get("annotator", "") or path.stem
-            name = row.cells["video_name"]
+        for row in table:
+            annotator = row["annotator"] or path.stem
+            name = row["video_name"]
             if not name:
                 faults.add(row.line, "video_name is empty")
             elif (name, annotator) in seen:
                 faults.add(row.line, f"{annotator} has rated {name} already")
             seen.add((name, annotator))
-            filled = {e: row.cells[e] for e in EMOTIONS if row.cells[e]}
-            good = stored_intensities(Row(row.line, {**dict.fromkeys(EMOTIONS, "0"), **filled}), faults)
-            rows.append((row, annotator, {e: good.get(e) if e in filled else None for e in EMOTIONS}))
+            good = stored_intensities(row, faults, blank_allowed=True)
+            rows.append((row, annotator, {e: good.get(e) for e in EMOTIONS}))
         parsed.append((path, faults, rows))
     base = intensity_base
     if base is None:
@@ -100,27 +99,27 @@ def read_ratings(paths: Sequence[Path], intensity_base: int | None = None) -> li
 
 
 def _rating(
-    row: Row, annotator: str, stored: Mapping[str, int | None], base: int, faults: Faults
+    row: TableRow, annotator: str, stored: Mapping[str, int | None], base: int, faults: Faults
 ) -> Rating | None:
-    skipped = row.cells.get("skipped", "").casefold() in ("1", "yes", "true")
-    text = row.cells["Sentiment"]
-    sentiment = whole_number(text) if text else None
+    skipped = row["skipped"].casefold() in ("1", "yes", "true")
+    text = row["Sentiment"]
+    sentiment = parse_integer(text) if text else None
     if text and sentiment not in SENTIMENTS:
         faults.add(row.line, f"Sentiment is {text!r}, not a whole number of -3..3")
     for emotion, value in stored.items():
         if value is not None and not base <= value <= base + 3:
             faults.add(row.line, f"{emotion} is {value}, where intensities are {base}..{base + 3}")
     confidence = None
-    if row.cells.get("confidence"):
+    if row["confidence"]:
         try:
-            confidence = float(row.cells["confidence"])
+            confidence = float(row["confidence"])
         except ValueError:
             confidence = -1.0
         if not 0 <= confidence <= 100:
-            faults.add(row.line, f"confidence is {row.cells['confidence']!r}, not a number of 0..100")
+            faults.add(row.line, f"confidence is {row['confidence']!r}, not a number of 0..100")
     intervals: tuple[tuple[float, float], ...] = ()
     try:
-        intervals = parse_intervals(row.cells.get("cue_intervals", ""))
+        intervals = parse_intervals(row["cue_intervals"])
     except ValueError as error:
         faults.add(row.line, f"cue_intervals: {error}")
     if skipped:
@@ -128,12 +127,12 @@ def _rating(
     if row.line in faults.found:
         return None
     return Rating(
-        row.cells["video_name"],
+        row["video_name"],
         annotator,
         sentiment,
         {e: None if v is None else v - base for e, v in stored.items()},
         confidence,
-        row.cells.get("Reasoning", ""),
+        row["Reasoning"],
         intervals,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from signlens.datasets.tables import listed
 from signlens.emosign.annotations import (
     EMOTIONS,
     FACTS_FILE,
@@ -24,7 +25,6 @@ from signlens.emosign.annotations import (
     load_emosign,
 )
 from signlens.emosign.ratings import Aggregate, aggregate, read_ratings
-from signlens.emosign.table import listed
 from signlens.emosign.tasks import DEFAULT_RULE, partition
 from signlens.errors import InputRejected, PartMissing, UsageError, require_extra
 from signlens.files import file_sha256, whole_file

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.tables import listed
 from signlens.emosign import cues
 from signlens.emosign.annotations import EMOTIONS, EmoSign, EmoSignClip
 from signlens.emosign.predictions import Prediction
 from signlens.emosign.ratings import Rating, aggregate
-from signlens.emosign.table import listed
 from signlens.emosign.tasks import (
     DEFAULT_RULE,
     EMOTION_CLASSES,

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.tables import Faults, listed, read_csv
 from signlens.emosign.annotations import EMOTIONS, EmoSign, load_emosign, utterance_of
 from signlens.emosign.elan import GRAMMAR, read_elan
 from signlens.emosign.predictions import Prediction, read_predictions
-from signlens.emosign.table import Faults, listed, read_table
 from signlens.emosign.tasks import multi_label, sentiment3_of
 from signlens.errors import InputRejected, UsageError, require_extra
 from signlens.evaluation.comparison import mcnemar
@@ -100,7 +100,7 @@ def read_markers(path: Path, data: EmoSign) -> Markers:
 
 
 def _from_csv(path: Path, data: EmoSign) -> Markers:
-    table = read_table(path)
+    table = read_csv(path)
     key = next((c for c in ("video_name", "utterance") if c in table.columns), None)
     names = tuple(c for c in table.columns if c not in ("video_name", "utterance"))
     if key is None or not names:
@@ -108,18 +108,18 @@ def _from_csv(path: Path, data: EmoSign) -> Markers:
     row_of = {(c.video_name if key == "video_name" else c.utterance): i for i, c in enumerate(data.clips)}
     faults = Faults(path)
     there, known = np.zeros((len(data.clips), len(names)), bool), np.zeros(len(data.clips), bool)
-    for row in table.rows:
-        name = row.cells[key]
+    for row in table:
+        name = row[key]
         if name not in row_of:
             faults.add(row.line, f"{name!r} is not among the clips")
             continue
-        wrong = [c for c in names if row.cells[c] not in ("0", "1")]
+        wrong = [c for c in names if row[c] not in ("0", "1")]
         if wrong:
-            faults.add(row.line, f"{wrong[0]} is {row.cells[wrong[0]]!r}, not 0 or 1")
+            faults.add(row.line, f"{wrong[0]} is {row[wrong[0]]!r}, not 0 or 1")
         if known[row_of[name]]:
             faults.add(row.line, f"{name} stands already in an earlier line")
         known[row_of[name]] = True
-        there[row_of[name]] = [row.cells[c] == "1" for c in names]
+        there[row_of[name]] = [row[c] == "1" for c in names]
     faults.raise_if_any()
     return Markers(names, there, known, path.name)
 

@@ -327,7 +327,7 @@ def read_predictions(
     table = read_csv(path, ())
     if not table:
         raise InputRejected(path, "there is no clip in it", "give one line a clip")
-    names = list(table[0].values)
+    names = list(table.rows[0].values)
     clip = next((n for n in names if n in ("clip", "sample")), None)
     label = next((n for n in names if n.startswith("label")), None)
     predictions = [n for n in names if n.startswith("pred")]

@@ -51,7 +51,7 @@ def test_tables_come_with_marks_semicolons_and_windows_lines(tmp_path: Path) -> 
 BAD_TABLES = {
     "line 1 has no column gloss": "clip,sign\na,b\n",
     "line 1 names a column twice": "clip,gloss,clip\na,b,c\n",
-    "line 3 has 3 columns, not 2": "clip,gloss\na,tea\nb,milk,more\n",
+    "line 3: 3 columns, not 2": "clip,gloss\na,tea\nb,milk,more\n",
     "line 3: gloss is empty": "clip,gloss\na,tea\nb,\n",
     "line 3: the clip a comes twice": "clip,gloss\na,tea\na.mp4,tea\n",
     "line 2: 'dev1' is no split": "clip,gloss,split\na,tea,dev1\n",

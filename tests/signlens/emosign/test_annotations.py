@@ -98,7 +98,7 @@ def test_a_line_counts_also_after_texts_of_several_lines(tmp_path):
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"video_name,Sentiment\n", "lacks the columns joy, excited"),
+        (b"video_name,Sentiment\n", "line 1 has no column joy, excited"),
         (b"\xff\xfe\x00", "not UTF-8"),
     ],
 )

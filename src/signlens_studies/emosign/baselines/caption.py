@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from signlens.datasets.tables import Faults, read_csv
 from signlens.emosign.annotations import EMOTIONS
 from signlens.emosign.predictions import Prediction
-from signlens.emosign.table import Faults, read_table
 from signlens.emosign.tasks import EMOTION_CLASSES
 from signlens.errors import UsageError, require_extra
 from signlens_studies.emosign.baselines import encoders
@@ -127,13 +127,13 @@ class TextClassifier:
 
 
 def _read_label_map(path: Path) -> dict[str, str]:
-    table = read_table(path, ("label", "class"))
+    table = read_csv(path, ("label", "class"))
     faults = Faults(path)
     found = {}
-    for row in table.rows:
-        if row.cells["class"] not in _TARGETS:
-            faults.add(row.line, f"{row.cells['class']!r} is not one of {', '.join(_TARGETS)}")
-        found[row.cells["label"].casefold()] = row.cells["class"]
+    for row in table:
+        if row["class"] not in _TARGETS:
+            faults.add(row.line, f"{row['class']!r} is not one of {', '.join(_TARGETS)}")
+        found[row["label"].casefold()] = row["class"]
     faults.raise_if_any()
     return found
 

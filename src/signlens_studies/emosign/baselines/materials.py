@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.tables import listed
 from signlens.emosign.annotations import EmoSign, utterance_of
 from signlens.emosign.predictions import Prediction
-from signlens.emosign.table import listed
 from signlens.emosign.tasks import DEFAULT_RULE, REFUSED
 from signlens.errors import InputRejected
 from signlens.files import whole_file
