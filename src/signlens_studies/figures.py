@@ -12,12 +12,7 @@ ENDINGS = (".svg", ".png", ".pdf")
 
 
 def check_figure(path: Path | None) -> None:
-    """Say before anything is computed that a figure cannot be drawn; None is no figure.
-
-    Raises:
-        UsageError: The file's ending is none of a picture, or its folder does not exist.
-        PartMissing: matplotlib is not installed.
-    """
+    """Say before anything is computed that a figure cannot be drawn; None is no figure."""
     if path is None:
         return
     if path.suffix.lower() not in ENDINGS:
@@ -28,11 +23,7 @@ def check_figure(path: Path | None) -> None:
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty figure, sizes in inches.
-
-    Raises:
-        PartMissing: matplotlib is not installed.
-    """
+    """An empty figure, sizes in inches."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -41,11 +32,7 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save_figure(figure: Any, path: Path, dpi: int = 150) -> None:
-    """Write a figure, whole or not at all; the same figure gives the same bytes.
-
-    Raises:
-        UsageError: It cannot be written there.
-    """
+    """Write a figure, whole or not at all; the same figure gives the same bytes."""
     kind = path.suffix.lower()
     check_figure(path)
     try:

@@ -29,9 +29,6 @@ def draw_figures(scores: Mapping[str, Any], data: EmoSign, folder: Path, ending:
     Returns:
         The files: for each task with one answer a clip its confusion and its recalls; the
         distribution of sentiment and of emotions; how often emotions go together.
-
-    Raises:
-        PartMissing: matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure

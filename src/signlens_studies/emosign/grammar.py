@@ -88,10 +88,6 @@ def read_markers(path: Path, data: EmoSign) -> Markers:
     Args:
         path: The file, or the folder.
         data: The clips. Those that the markers do not cover are left out of the analysis, and counted.
-
-    Raises:
-        InputRejected: It cannot be read, names strange clips, or covers none.
-        PartMissing: ELAN files are given and pympi is not installed.
     """
     found = _from_elan(path, data) if path.is_dir() else _from_csv(path, data)
     if not found.known.any():
@@ -243,9 +239,6 @@ def partial_effects(
         Plain JSON: log-likelihoods, McFadden's R2 without and with markers and their difference, the
         likelihood ratio with its p-value from the chi-square distribution and from permutations, and each
         marker's odds ratio, marginal effect and permutation p-value.
-
-    Raises:
-        PartMissing: SciPy is not installed.
     """
     try:
         from scipy.stats import chi2
@@ -381,10 +374,6 @@ def analyse(
 
     Returns:
         Plain JSON. `p_holm` is corrected for the number of emotions (Holm 1979).
-
-    Raises:
-        InputRejected: Clips have no answer, or too little is left to analyse.
-        UsageError: There are no permutations.
     """
     if draws < 1:
         raise UsageError("--draws", f"{draws} is no number of permutations", "give 1 or more")
@@ -497,13 +486,7 @@ def analyse_files(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Grammar against affect: of files; see `analyse`.
-
-    Raises:
-        UsageError: There are no permutations.
-        InputRejected: A file cannot be read, or too little is left to analyse.
-        PartMissing: A library is missing.
-    """
+    """Grammar against affect: of files; see `analyse`."""
     data = load_emosign(annotations, signers=signers, intensity_base=intensity_base)
     found = read_markers(markers, data)
     answers = None if predictions is None else read_predictions(predictions)

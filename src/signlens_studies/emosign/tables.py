@@ -37,9 +37,6 @@ def table2(raters: Sequence[Path], settings: Settings) -> Reproduction:
     Args:
         raters: What single annotators said, a file each.
         settings: Of the intervals.
-
-    Raises:
-        InputRejected: They cannot be read.
     """
     levels = LEVELS[:3]
     found = label_agreement(read_ratings(raters), levels, draws=settings.draws, seed=settings.seed)
@@ -119,9 +116,6 @@ def score_files(
         settings: Of the intervals.
         raters: What single annotators said, a file each.
         rule: Which clips are single expressions.
-
-    Raises:
-        InputRejected: They cannot be read, or do not fit one another.
     """
     data = load_emosign(annotations)
     found = score(

@@ -76,11 +76,7 @@ class DanExperiment:
 
 
 def load_experiment(path: str | Path) -> DanExperiment:
-    """Read an experiment file.
-
-    Raises:
-        UsageError: Unreadable, unknown or missing keys, or values of the wrong kind or out of range.
-    """
+    """Read an experiment file."""
 
     def wrong(problem: str) -> UsageError:
         return UsageError(path, problem, "correct the file")
@@ -233,10 +229,6 @@ def run(experiment_file: Path, data: Path, out: Path, say: Callable[[str], None]
 
     Returns:
         The report that is written to ``report.json``.
-
-    Raises:
-        UsageError: The experiment, or a folder that cannot be written.
-        InputRejected: The crops.
     """
     import cv2
 

@@ -32,11 +32,7 @@ class EmotionExperiment:
 
 
 def load_experiment(path: str | Path) -> EmotionExperiment:
-    """Read an experiment file.
-
-    Raises:
-        UsageError: Unreadable, unknown or missing keys, or values of the wrong kind.
-    """
+    """Read an experiment file."""
     try:
         table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

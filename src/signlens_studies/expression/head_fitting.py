@@ -150,11 +150,7 @@ def whitening(rows: Rows, components: int) -> Whitening:
 
 
 def fit_logistic(rows: Rows, white: Whitening, inverse_regularisation: float) -> LinearMap:
-    """Multinomial logistic regression on whitened features, multiplied out to one linear map.
-
-    Raises:
-        PartMissing: scikit-learn is not installed.
-    """
+    """Multinomial logistic regression on whitened features, multiplied out to one linear map."""
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:

@@ -115,11 +115,7 @@ class Faces:
 
 
 def read_crops(folder: Path) -> tuple[list[Path], NDArray[np.int64], NDArray[np.str_]]:
-    """The CK+ crops' files, labels and subjects.
-
-    Raises:
-        InputRejected: A folder is missing or empty.
-    """
+    """The CK+ crops' files, labels and subjects."""
     files: list[Path] = []
     labels: list[int] = []
     for emotion, name in FOLDER_OF_EMOTION.items():

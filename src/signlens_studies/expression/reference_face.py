@@ -20,9 +20,6 @@ def mirror_order(reference: NDArray[np.floating]) -> NDArray[np.int64]:
 
     Returns:
         (468,) indices; applying them twice changes nothing.
-
-    Raises:
-        InputRejected: The face is not symmetric enough to pair its points.
     """
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist
@@ -46,9 +43,6 @@ def reference_face(points: NDArray[np.floating]) -> tuple[FloatArray, NDArray[np
     Returns:
         (468, 3) reference face (mean of its stable points at the origin, outer eye corners one unit
         apart) and its mirror order.
-
-    Raises:
-        InputRejected: No row without NaN.
     """
     faces = np.asarray(points, dtype=np.float64)
     faces = faces[np.isfinite(faces).all(axis=(1, 2))]

@@ -122,11 +122,7 @@ def pose_at(script: Script, performance: Performance, t: float) -> BodyPose:
 
 
 def performance_of(script: Script) -> Performance:
-    """The script's sign on its signer's body, with a neutral face.
-
-    Raises:
-        UsageError: An unknown word, sign or identity, or times that do not follow one another.
-    """
+    """The script's sign on its signer's body, with a neutral face."""
     for name in script.words.split("+"):
         if name not in HEAD_MOVEMENTS:
             parse_expression(name)
@@ -146,10 +142,6 @@ def film(script: Script, *, width: int = 272, height: int = 204) -> Iterator[NDA
 
     Yields:
         (height, width, 3) uint8 RGB.
-
-    Raises:
-        UsageError: As `performance_of`.
-        PartMissing: numba is not installed.
     """
     performance = performance_of(script)
     camera = Camera(width, height, position=(0.0, -0.06, 2.0), focal=min(width, height) * 2.6)

@@ -118,10 +118,6 @@ def open_material(
         gloss_map: In place of both maps, the paper's and the shipped one.
         glosses: The classes' names, where the scores do not hold them.
         exclude_signers: Whose clips are left out.
-
-    Raises:
-        UsageError: They do not go together.
-        InputRejected: A file is not what it should be.
     """
     scores, excluded = without_signers(read_scores(scores_file), exclude_signers)
     if glosses is not None and not scores.glosses:

@@ -77,11 +77,7 @@ def agreement(faces: LabelledFaces, emotion: str, first: str, second: str) -> tu
 def labelled_faces(
     emotion: Path, *, dataset_folder: Path | None = None, scores_file: Path | None = None
 ) -> tuple[LabelledFaces, Mapping[str, object]]:
-    """Faces with gloss and split, by a dataset or by scores that hold both; and what they are.
-
-    Raises:
-        InputRejected: A file is not what it should be, or holds no split.
-    """
+    """Faces with gloss and split, by a dataset or by scores that hold both; and what they are."""
     vectors = read_emotion_vectors(emotion)
     if dataset_folder is not None:
         from signlens.datasets.folder import Dataset
@@ -131,9 +127,6 @@ def gloss_table(
         described: ...what they are: `labelled_faces`.
         settings: Of the intervals.
         gloss: In place of the paper's.
-
-    Raises:
-        UsageError: No clip has the gloss.
     """
     emotion, printed_gloss, theirs = TABLES[name]
     gloss = gloss or printed_gloss

@@ -68,9 +68,6 @@ def read_inputs(predictions: Path, class_list: Path, left_out: str = "signer9") 
         predictions: ``val_predictions.csv`` of the paper; its last column.
         class_list: WLASL's class list.
         left_out: The signer whom Tables 5 and 6 leave out.
-
-    Raises:
-        InputRejected: A file is not what it should be.
     """
     from signlens.datasets.labels import read_gloss_list
     from signlens.emotion.gloss_map import load_gloss_map
@@ -111,9 +108,6 @@ def wins_needed(changed: NDArray[np.integer]) -> NDArray[np.int64]:
 
     Returns:
         As many; one more than all of them where no number is enough (fewer than six changed clips).
-
-    Raises:
-        PartMissing: SciPy is not installed.
     """
     # The two-sided p is twice the chance of so few lost: ppf is the first number of lost that is too many.
     return np.asarray(changed - (_binomial().ppf(LEVEL / 2, changed, 0.5) - 1), np.int64)
@@ -126,10 +120,6 @@ def mcnemar_power(clips: int, gained: float, lost: float) -> float:
         clips: N, independent.
         gained: Chance that the augmented system alone recognises a clip.
         lost: Chance that the plain system alone does.
-
-    Raises:
-        UsageError: Chances that are none, or no clip.
-        PartMissing: SciPy is not installed.
     """
     if clips < 1 or min(gained, lost) < 0 or gained + lost > 1:
         raise UsageError("power", f"{clips} clips, gained {gained}, lost {lost}", "give chances and clips")
@@ -387,12 +377,7 @@ def does_it_help(inputs: Inputs | None = None, seed: int = 0) -> Answer:
 
 
 def draw(path: Path, gains: Mapping[str, float] | None = None) -> None:
-    """Clips needed against the share of clips that change, for several gains.
-
-    Raises:
-        UsageError: The file cannot be written.
-        PartMissing: matplotlib is not installed.
-    """
+    """Clips needed against the share of clips that change, for several gains."""
     figure = new_figure(6.5, 4.2)
     axes = figure.subplots()
     for (label, gain), colour in zip(

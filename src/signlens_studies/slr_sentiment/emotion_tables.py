@@ -55,11 +55,7 @@ def table5(material: Material, slope: float = 1.0) -> Reproduction:
 
 
 def table6(material: Material, slope: float = 1.0, gloss_map: str | None = None) -> Reproduction:
-    """The same for the clips whose gloss is in the map.
-
-    Raises:
-        InputRejected: No clip is of such a gloss.
-    """
+    """The same for the clips whose gloss is in the map."""
     chosen = load_gloss_map(gloss_map).class_emotions(material.scores.glosses, include_grammatical=True)
     here = chosen[material.scores.labels] >= 0
     if not here.any():
@@ -183,12 +179,7 @@ def _permutation_note(of: PermutationGain) -> str:
 
 
 def fig4(material: Material, slope: float = 1.0, out: Path | None = None) -> Reproduction:
-    """Top-n accuracy with and without emotion; drawn into `out`.
-
-    Raises:
-        UsageError: The figure cannot be written.
-        PartMissing: A figure is asked for and matplotlib is not installed.
-    """
+    """Top-n accuracy with and without emotion; drawn into `out`."""
     check_figure(out)
     labels, settings = material.scores.labels, material.settings
     answers, strengths = material.systems(slope)

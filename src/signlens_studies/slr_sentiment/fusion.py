@@ -125,12 +125,7 @@ def _input_of(found: Features, settings: HeadSettings) -> NDArray[np.float32]:
 
 
 def emotion_of(experiment: FusionExperiment, clips: FusionClips) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Clip -> (8,) emotion vector, and what they are.
-
-    Raises:
-        InputRejected: The file is none of emotion vectors.
-        UsageError: It has none of the clips.
-    """
+    """Clip -> (8,) emotion vector, and what they are."""
     if experiment.emotion == NONE:
         return {}, {"emotion": "none: all vectors are zero"}
     sets = [s for p in clips.parts for group in (*p.fit.values(), p.scored.values()) for s in group]
@@ -158,11 +153,6 @@ def train_fusion(experiment_file: Path, data: Path, out: Path, progress: Progres
         data: A run's folder, or a scores file (.npz).
         out: Folder to write; made if missing.
         progress: Called with the name of what is done.
-
-    Raises:
-        UsageError: The experiment or the data do not fit.
-        InputRejected: The data cannot be read.
-        PartMissing: A network of the run has not been trained.
     """
     experiment = load_fusion_experiment(experiment_file)
     clips = _open_clips(experiment, data, progress)

@@ -104,11 +104,7 @@ def is_fusion_experiment(path: Path) -> bool:
 
 
 def load_fusion_experiment(path: Path) -> FusionExperiment:
-    """Read an experiment file.
-
-    Raises:
-        UsageError: It is missing, is not TOML, or holds an unknown key or a value out of range.
-    """
+    """Read an experiment file."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError:
@@ -169,12 +165,7 @@ class FusionRun:
 
 
 def open_fusion_run(folder: Path) -> FusionRun:
-    """A finished run.
-
-    Raises:
-        UsageError: The folder is not one.
-        PartMissing: It is not finished.
-    """
+    """A finished run."""
     try:
         kind = json.loads((folder / RUN_FILE).read_text(encoding="utf-8")).get("kind")
     except (OSError, ValueError, AttributeError):
@@ -201,10 +192,6 @@ def mean_emotion_weights(run: FusionRun, head: str, side: str) -> Array:
         run: A finished run.
         head: Name of one of its heads.
         side: Of `PROVENANCES`.
-
-    Raises:
-        UsageError: There is no such head, or it has hidden layers.
-        PartMissing: It has not been trained.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

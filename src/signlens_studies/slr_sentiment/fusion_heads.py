@@ -34,9 +34,6 @@ def layer_sizes(architecture: str, classes: int) -> tuple[int, ...]:
     Args:
         architecture: One of the table above.
         classes: C.
-
-    Raises:
-        UsageError: There is no such architecture.
     """
     inputs = classes + len(EMOTIONS)
     sizes = {
@@ -87,9 +84,6 @@ def head_input(
 
     Returns:
         (N, C + 8), or (N, 2C + 8) with retrieval.
-
-    Raises:
-        UsageError: Shapes that do not fit.
     """
     shapes = [scores.shape, emotion.shape, *([] if retrieval is None else [retrieval.shape])]
     fitting = [scores.shape, (len(scores), len(EMOTIONS)), *([] if retrieval is None else [scores.shape])]

@@ -143,10 +143,6 @@ def fusion_head_table(name: str, folder: Path, settings: Settings) -> Reproducti
         name: Of `HEADS`.
         folder: Of the run.
         settings: Of the intervals.
-
-    Raises:
-        UsageError: The run has no such head.
-        PartMissing: Its scores are not there.
     """
     architecture, paper_name, theirs = HEADS[name]
     run = open_fusion_run(folder)
@@ -234,11 +230,7 @@ def top_outputs(weights: NDArray[np.float64], classes: tuple[str, ...]) -> dict[
 
 
 def weights_figure(name: str, folder: Path, out: Path | None = None) -> Reproduction:
-    """One of Figures 5 to 7: what each emotion raises most in the linear head; drawn into `out`.
-
-    Raises:
-        UsageError: The run has no linear head, or the figure cannot be written.
-    """
+    """One of Figures 5 to 7: what each emotion raises most in the linear head; drawn into `out`."""
     check_figure(out)
     run = open_fusion_run(folder)
     heads = [n for n, settings in run.experiment.heads.items() if settings.architecture == "linear"]
@@ -296,12 +288,7 @@ def _draw(panels: list[tuple[str, list[tuple[str, float]]]], path: Path, title: 
 
 
 def table14(folder: Path, settings: Settings) -> Reproduction:
-    """Similar signs through a network, by reduction, of a run of ``final-fusion.toml``.
-
-    Raises:
-        UsageError: The run has no head that reads similar signs.
-        PartMissing: Its scores are not there.
-    """
+    """Similar signs through a network, by reduction, of a run of ``final-fusion.toml``."""
     run = open_fusion_run(folder)
     side = run.experiment.provenance[0]
     subset = "test" if "test" in _subsets(run) else "val"
@@ -355,12 +342,7 @@ def table14(folder: Path, settings: Settings) -> Reproduction:
 
 
 def final_fusion(folder: Path, settings: Settings) -> Reproduction:
-    """Ensemble, expression and similar signs into one, of a run of ``final-fusion.toml``.
-
-    Raises:
-        UsageError: The run has learned no stack.
-        PartMissing: Its scores are not there.
-    """
+    """Ensemble, expression and similar signs into one, of a run of ``final-fusion.toml``."""
     run = open_fusion_run(folder)
     if not run.experiment.stack:
         raise UsageError(

@@ -35,9 +35,6 @@ def paper_frames(frames: int) -> NDArray[np.int64]:
 
     Returns:
         10 to 19 frame numbers (10 for 10, 19 for 19, 10 for 20, 15 for 29).
-
-    Raises:
-        InputRejected: Fewer than ten frames, where the paper's code divides by zero.
     """
     if frames < SHORTEST:
         raise InputRejected(
@@ -59,9 +56,6 @@ def winning_logit_average(logits: NDArray[np.floating], decimals: int | None = 4
     Returns:
         (8,): per expression the mean winning logit (0 for one that won no frame), over the sum of these; all
         zeros when no frame has a face. Values may be negative or over 1.
-
-    Raises:
-        UsageError: No such array, or mean winning logits that sum to 0, which cannot be divided by.
     """
     rows = np.asarray(logits, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != len(EMOTIONS):
@@ -100,10 +94,6 @@ def paper_logits(images: Sequence[NDArray[np.uint8]], provider: DanProvider) -> 
 
     Returns:
         (K, 8) for the frames of `paper_frames`; NaN rows where the cascade finds no face.
-
-    Raises:
-        InputRejected: Fewer than ten frames.
-        UsageError: A network that does not know all eight expressions in our order.
     """
     if tuple(provider.expressions) != EMOTIONS:
         raise UsageError(

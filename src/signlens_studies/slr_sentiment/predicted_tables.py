@@ -93,12 +93,7 @@ def _rate(settings: Settings, right: Bools) -> Interval:
 def table5(
     path: Path, settings: Settings, *, column: str | None = None, exclude_signers: Sequence[str] = ()
 ) -> Reproduction:
-    """What predictions without emotion, and the paper's logs, tell of its gain.
-
-    Raises:
-        UsageError: There is no such column, or no clip of a signer to leave out.
-        InputRejected: The file is no table of predictions that says who signs.
-    """
+    """What predictions without emotion, and the paper's logs, tell of its gain."""
     found = _predicted(path, column, exclude_signers)
     right, out = found.right, found.left_out
     who = ", ".join(found.who)
@@ -202,10 +197,6 @@ def table6(
         column: Of predictions.
         exclude_signers: Whose clips are left out, where the paper's table leaves some out.
         gloss_map: In place of the three that the paper's tables rest on.
-
-    Raises:
-        UsageError: There is no such column, or no clip of a signer to leave out.
-        InputRejected: A file is not what it should be.
     """
     from signlens.datasets.labels import read_gloss_list
 

@@ -146,12 +146,7 @@ def l1_of_softmax(of: Outcomes) -> NDArray[np.float64]:
 def table2_of_scores(
     path: Path, settings: Settings, *, weights: str | None = None, exclude_signers: Sequence[str] = ()
 ) -> Reproduction:
-    """Accuracy and the paper's losses of any system, from its scores.
-
-    Raises:
-        UsageError: No ensemble is named and none stands out.
-        InputRejected: The file cannot be read as scores.
-    """
+    """Accuracy and the paper's losses of any system, from its scores."""
     scores, excluded = without_signers(read_scores(path), exclude_signers)
     words = ensemble_words(scores, weights)
     answered = answer(words, Teacher(scores, settings))
@@ -197,11 +192,7 @@ def table2_of_scores(
 
 
 def ensemble_words(scores: ScoreSet, given: str | None) -> str:
-    """The system that a table is about: the one given, the only stream, or the paper's ensemble.
-
-    Raises:
-        UsageError: None is given and none stands out.
-    """
+    """The system that a table is about: the one given, the only stream, or the paper's ensemble."""
     if given is not None:
         return given
     if len(scores.streams) == 1:
@@ -216,11 +207,7 @@ def ensemble_words(scores: ScoreSet, given: str | None) -> str:
 def left_out(
     signers: NDArray[np.str_] | None, source: str, excluded: Sequence[str]
 ) -> tuple[NDArray[np.bool_] | None, dict[str, int]]:
-    """(N,) which clips are of signers to leave out, or None where there are none; and how many of each.
-
-    Raises:
-        UsageError: The signers are not known, one has no clip, or nothing remains.
-    """
+    """(N,) which clips are of signers to leave out, or None where there are none; and how many of each."""
     if not excluded:
         return None, {}
     if signers is None:
@@ -248,12 +235,7 @@ def without_signers(scores: ScoreSet, excluded: Sequence[str]) -> tuple[ScoreSet
 def table2_of_predictions(
     path: Path, settings: Settings, *, column: str | None = None, exclude_signers: Sequence[str] = ()
 ) -> Reproduction:
-    """What predicted classes alone tell of it.
-
-    Raises:
-        UsageError: There is no such column.
-        InputRejected: The file is no table of predictions.
-    """
+    """What predicted classes alone tell of it."""
     clips, labels, columns = read_predictions(path)
     column = chosen_column(path, columns, column)
     signers = signers_in_names(clips)
@@ -318,9 +300,6 @@ def read_predictions(
     """Clips, true classes, and every column of predictions.
 
     Columns: ``clip`` (or ``sample``), ``label`` (or ``label...``), ``pred...``; whole numbers.
-
-    Raises:
-        InputRejected: It is no such table.
     """
     from signlens.datasets.tables import read_csv
 

@@ -38,9 +38,6 @@ def nrc_emotions() -> Emotions:
     """Word -> emotions, by the NRC Word-Emotion Association Lexicon (Mohammad and Turney 2013).
 
     The lexicon's terms are research only; using it commercially takes a licence of its owner's.
-
-    Raises:
-        PartMissing: NRCLex, which carries it, is not installed.
     """
     try:
         from nrclex import NRCLex
@@ -51,11 +48,7 @@ def nrc_emotions() -> Emotions:
 
 
 def vader_valences() -> Valences:
-    """Word -> valence, -4 to 4, by VADER (Hutto and Gilbert 2014). It knows no emotions but good and bad.
-
-    Raises:
-        PartMissing: vaderSentiment is not installed.
-    """
+    """Word -> valence, -4 to 4, by VADER (Hutto and Gilbert 2014). It knows no emotions but good and bad."""
     try:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
     except ImportError:
@@ -189,12 +182,7 @@ TERMS = (
 
 
 def suggested(way: str, glosses: Sequence[str]) -> GlossMap:
-    """The draft that one of `WAYS` gives.
-
-    Raises:
-        UsageError: There is no such way, or no gloss of the vocabulary is in the lexicon.
-        PartMissing: A lexicon is not installed.
-    """
+    """The draft that one of `WAYS` gives."""
     if way not in WAYS:
         raise UsageError("--by", f"there is no way {way}", f"give one of {', '.join(WAYS)}")
     made = suggest(

@@ -56,10 +56,6 @@ def vader(materials: Materials) -> list[Prediction]:
     """VADER's compound score of the caption as sentiment; it knows no emotions.
 
     Seven classes: three times the score, rounded. Three classes: VADER's own threshold.
-
-    Raises:
-        InputRejected: Captions are missing.
-        PartMissing: vaderSentiment is not installed.
     """
     try:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -88,11 +84,6 @@ class TextClassifier:
     Args:
         reference: Folder, or ``OWNER/NAME@COMMIT``.
         label_map: CSV file (``label, class``) for labels that `CLASS_OF_LABEL` lacks.
-
-    Raises:
-        PartMissing: It is not on this machine, or transformers is not installed.
-        UsageError: It has labels that nothing is known about.
-        InputRejected: The file of labels cannot be read.
     """
 
     def __init__(self, reference: str = CLASSIFIER, label_map: Path | None = None) -> None:
@@ -178,11 +169,7 @@ def prediction_of_text(
 def classify_captions(
     materials: Materials, classifier: TextClassifier
 ) -> tuple[list[Prediction], dict[str, Any]]:
-    """The classifier's answer to every caption, zero-shot, and which network gave it.
-
-    Raises:
-        InputRejected: Captions are missing.
-    """
+    """The classifier's answer to every caption, zero-shot, and which network gave it."""
     captions = materials.captions()
     classes = dict(zip(classifier.labels, classifier.classes, strict=True))
     predictions = []

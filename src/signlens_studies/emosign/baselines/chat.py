@@ -73,12 +73,7 @@ class ServerSettings:
     allow_upload: bool = False
 
     def __post_init__(self) -> None:
-        """Check what can be checked before anything is sent.
-
-        Raises:
-            UsageError: The address is none, pictures would leave this machine unasked, or a value is
-                not possible.
-        """
+        """Check what can be checked before anything is sent."""
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise UsageError(
@@ -187,10 +182,6 @@ class ChatServer:
         Args:
             body: Of the request.
             parse: Reads an answer; raises `Unusable` where it cannot.
-
-        Raises:
-            Unusable: None of the answers could be read.
-            PartMissing: The server does not answer, or does not accept the request.
         """
         messages = list(body["messages"])
         problem = ""

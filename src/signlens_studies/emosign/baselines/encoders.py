@@ -37,10 +37,6 @@ def find(reference: str) -> Pinned:
 
     Args:
         reference: A folder, or ``OWNER/NAME@COMMIT`` with the commit's 40 digits, of the Hub's cache.
-
-    Raises:
-        UsageError: It is neither.
-        PartMissing: It is not on this machine, or has no safetensors.
     """
     folder = Path(reference)
     if not folder.is_dir():
@@ -76,9 +72,6 @@ def load(kind: str, pinned: Pinned) -> Any:
     Args:
         kind: Name of its class in transformers.
         pinned: Its files.
-
-    Raises:
-        PartMissing: transformers is not installed, or the files do not fit the class.
     """
     try:
         import transformers

@@ -69,12 +69,7 @@ class FaceReading:
 
 
 def provider_named(name: str) -> EmotionProvider:
-    """A provider by its name, which may be followed by its weights, as in ``dan:weights.safetensors``.
-
-    Raises:
-        UsageError: There is none of this name.
-        PartMissing: Its weights or its package are missing.
-    """
+    """A provider by its name, which may be followed by its weights, as in ``dan:weights.safetensors``."""
     kind, _, model = name.partition(":")
     if kind not in PROVIDERS:
         raise UsageError("--provider", f"there is no {kind!r}", f"choose one of {', '.join(PROVIDERS)}")
@@ -91,9 +86,6 @@ def read_face(clip: PoseClip, provider: EmotionProvider, video: Path | None = No
         clip: The poses, with the face mesh.
         provider: Who measures.
         video: The same clip's video, for a provider that looks at pixels.
-
-    Raises:
-        UsageError: The provider needs the video and there is none.
     """
     images = None
     if provider.needs_images:
@@ -122,11 +114,7 @@ def read_face(clip: PoseClip, provider: EmotionProvider, video: Path | None = No
 
 
 def read_faces(materials: Materials, provider: EmotionProvider) -> list[FaceReading | None]:
-    """The faces of every clip; None where none was seen, or where poses are missing and may be.
-
-    Raises:
-        InputRejected: Poses are missing, or no clip shows a face.
-    """
+    """The faces of every clip; None where none was seen, or where poses are missing and may be."""
     videos = [clip.video for clip in materials.data.clips]
     readings = [
         None if clip is None else read_face(clip, provider, video)
@@ -136,11 +124,7 @@ def read_faces(materials: Materials, provider: EmotionProvider) -> list[FaceRead
 
 
 def checked(data: EmoSign, readings: list[FaceReading | None]) -> list[FaceReading | None]:
-    """The readings, if there is any.
-
-    Raises:
-        InputRejected: No clip shows a face.
-    """
+    """The readings, if there is any."""
     if all(reading is None for reading in readings):
         raise InputRejected(
             data.source,

@@ -35,10 +35,6 @@ def frames_at(video: Path, rate: float, most: int, max_side: int) -> list[Shown]
         rate: Frames a second.
         most: How many frames at most.
         max_side: Pixels of the longer side at most.
-
-    Raises:
-        UsageError: `rate` or `most` is not above zero.
-        InputRejected: The video cannot be read.
     """
     if not rate > 0 or most < 1:
         raise UsageError("--rate, --max-frames", f"{rate} and {most} show no frame", "give numbers above 0")

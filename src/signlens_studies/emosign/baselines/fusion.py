@@ -73,11 +73,7 @@ class FusionSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            UsageError: There are no such inputs.
-        """
+        """Check the values."""
         if self.inputs not in INPUTS:
             raise UsageError("--inputs", f"there is no {self.inputs!r}", f"choose one of {', '.join(INPUTS)}")
 
@@ -98,9 +94,6 @@ class FrameEncoder:
 
     Args:
         reference: Folder, or ``OWNER/NAME@COMMIT``.
-
-    Raises:
-        PartMissing: It is not on this machine, or transformers is not installed.
     """
 
     def __init__(self, reference: str = VISION) -> None:
@@ -128,9 +121,6 @@ class TextEncoder:
 
     Args:
         reference: Folder, or ``OWNER/NAME@COMMIT``.
-
-    Raises:
-        PartMissing: It is not on this machine, or transformers is not installed.
     """
 
     def __init__(self, reference: str = TEXT) -> None:
@@ -152,11 +142,7 @@ class TextEncoder:
 def video_vectors(
     materials: Materials, encoder: FrameEncoder, settings: FusionSettings
 ) -> list[Frames | None]:
-    """(K, width) of every clip, kept by the content of video and network; None where a video may be missing.
-
-    Raises:
-        InputRejected: Videos are missing or cannot be read.
-    """
+    """(K, width) of every clip, kept by content of video and network; None where a video may be missing."""
     folder = materials.folder("frame-vectors")
     videos = materials.videos()
     found: list[Frames | None] = []
@@ -185,11 +171,7 @@ def _vectors_of(video: Path, folder: Path, encoder: FrameEncoder, settings: Fusi
 
 
 def caption_vectors(materials: Materials, encoder: TextEncoder) -> list[Frames | None]:
-    """(width,) of every caption, kept by the content of caption and network; None where one may be missing.
-
-    Raises:
-        InputRejected: Captions are missing.
-    """
+    """(width,) of every caption, kept by content of caption and network; None where one may be missing."""
     folder = materials.folder("caption-vectors")
     found: list[Frames | None] = []
     captions = materials.captions()
@@ -269,10 +251,6 @@ def fuse(
 
     Returns:
         One prediction for every clip; ``refused`` where an input is missing.
-
-    Raises:
-        InputRejected: Signers are unknown, or there is one only.
-        PartMissing: PyTorch is not installed.
     """
     torch = _torch()
     n = len(data.clips)
@@ -409,10 +387,6 @@ def run_fusion(
         settings: How.
         vision: The ViT: folder, or ``OWNER/NAME@COMMIT``.
         text: The CLIP network whose text part is used.
-
-    Raises:
-        InputRejected: Something is missing or cannot be read.
-        PartMissing: A network or a library is missing.
     """
     facts: dict[str, Any] = {"settings": asdict(settings), "networks": {}}
     video = captions = None

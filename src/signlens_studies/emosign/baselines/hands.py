@@ -144,9 +144,6 @@ def signing_measures(clip: PoseClip) -> dict[str, float]:
 
     Returns:
         Each of `MEASURES`; NaN where the parts it needs are not seen.
-
-    Raises:
-        InputRejected: No frame shows both shoulders, or the clip has one frame only.
     """
     name = clip.provenance.source.get("name", "poses")
     k = clip.keypoints.astype(np.float64)
@@ -215,11 +212,7 @@ def signing_features(clip: PoseClip) -> Array:
 
 
 def read_hands(materials: Materials) -> Array:
-    """(N, F) `signing_features` of every clip; NaN rows where poses are missing and may be.
-
-    Raises:
-        InputRejected: Poses are missing.
-    """
+    """(N, F) `signing_features` of every clip; NaN rows where poses are missing and may be."""
     return stacked([None if c is None else signing_features(c) for c in materials.pose_clips()])
 
 

@@ -34,11 +34,7 @@ Ints = NDArray[np.int64]
 
 
 def signer_folds(data: EmoSign) -> list[tuple[str, Ints, Ints]]:
-    """Each signer with the rows of the others (to train on) and their own (to answer).
-
-    Raises:
-        InputRejected: A signer is not known, or there is one only.
-    """
+    """Each signer with the rows of the others (to train on) and their own (to answer)."""
     signers = np.array([clip.signer for clip in data.clips])
     unknown = int((signers == "").sum())
     if unknown:
@@ -67,10 +63,6 @@ def leave_one_signer_out(features: Array, data: EmoSign, rule: str = DEFAULT_RUL
         features: (N, F), NaN where one is missing. A row without any is answered ``refused``.
         data: The N clips.
         rule: Which clips are single expressions.
-
-    Raises:
-        InputRejected: Signers are unknown, or there is one only; or no clip has features.
-        PartMissing: scikit-learn is not installed.
     """
     usable = np.isfinite(features).any(axis=1)
     if not usable.any():

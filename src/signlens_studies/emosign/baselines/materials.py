@@ -60,11 +60,7 @@ class Materials:
     progress: Progress = _silent
 
     def complete(self, what: str, values: Sequence[_Value | None], remedy: str) -> Sequence[_Value | None]:
-        """The values, when none is missing or missing ones are allowed.
-
-        Raises:
-            InputRejected: Clips lack it; the message lists them.
-        """
+        """The values, when none is missing or missing ones are allowed."""
         missing = [c.video_name for c, v in zip(self.data.clips, values, strict=True) if v is None]
         if len(missing) == len(values):
             raise InputRejected(self.data.source, f"none of its clips has a {what}", remedy)
@@ -89,11 +85,7 @@ class Materials:
         return self.complete("video", [clip.video for clip in self.data.clips], "give --videos FOLDER")
 
     def pose_clips(self) -> Iterator[PoseClip | None]:
-        """The poses of every clip, one at a time; None only where missing ones are allowed.
-
-        Raises:
-            InputRejected: They are missing, or cannot be read or extracted.
-        """
+        """The poses of every clip, one at a time; None only where missing ones are allowed."""
         if self.poses is not None:
             return self._read_poses(self.poses)
         return self._extract_poses()
@@ -123,11 +115,7 @@ class Materials:
                 yield None if video is None else extraction.poses_of(video, clip.video_name)
 
     def folder(self, name: str) -> Path:
-        """A folder inside the cache, made if absent.
-
-        Raises:
-            InputRejected: It cannot be made, or there is no cache.
-        """
+        """A folder inside the cache, made if absent."""
         if self.cache is None:
             raise InputRejected("--cache", "is needed to keep what is computed", "name a folder")
         path = self.cache / name

@@ -127,11 +127,7 @@ def request_body(settings: ServerSettings, shown: Sequence[Shown], caption: str 
 
 
 def parse_answer(text: str) -> dict[str, Any]:
-    """An answer as a plain document, checked against the schema; extra words around it are let pass.
-
-    Raises:
-        Unusable: It is not such a document.
-    """
+    """An answer as a plain document, checked against the schema; extra words around it are let pass."""
     begin, end = text.find("{"), text.rfind("}")
     if begin < 0 or end < begin:
         raise Unusable("there is no JSON object in it")
@@ -217,10 +213,6 @@ def ask_model(
 
     Returns:
         The predictions, and counts, tokens and cost as plain JSON.
-
-    Raises:
-        InputRejected: Videos or captions are missing or cannot be read.
-        PartMissing: The server does not answer.
     """
     folder = materials.folder("answers")
     nothing: Sequence[None] = [None] * len(materials.data.clips)

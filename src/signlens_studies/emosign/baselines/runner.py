@@ -81,9 +81,6 @@ class RunSettings:
         rule: Which clips are single expressions.
         seed: Of everything random.
         draws: Resamples for intervals.
-
-    Raises:
-        UsageError: There are no resamples.
     """
 
     provider: str = "landmarks"
@@ -194,11 +191,6 @@ def run(
 
     Returns:
         Plain JSON: what was run and written, facts, and scores.
-
-    Raises:
-        UsageError: There is no such baseline, or an option does not fit.
-        InputRejected: A file cannot be read, or inputs are missing.
-        PartMissing: A network, library or server is missing.
     """
     if baseline != ALL and baseline not in BASELINES:
         raise UsageError(baseline, "is not a baseline", f"choose one of {', '.join(BASELINES)}, {ALL}")

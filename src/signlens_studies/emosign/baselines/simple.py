@@ -33,10 +33,6 @@ def majority(data: EmoSign, rule: str = DEFAULT_RULE) -> list[Prediction]:
     Args:
         data: The labels.
         rule: Which clips are single expressions.
-
-    Raises:
-        InputRejected: Signers are unknown, or there is one only.
-        UsageError: There is no such rule.
     """
     tasks = (labels7(data.clips), labels3(data.clips), single_emotion(data.clips, rule))
     truth = multi_label(data.clips)
