@@ -60,17 +60,3 @@ class PartMissing(SignLensError):
 
     exit_code = 4
     code = "part_missing"
-
-
-def require_extra(extra: str, module: str) -> PartMissing:
-    """The error for an optional dependency that is not installed.
-
-    Args:
-        extra: Name of the extra that brings it, e.g. ``train``.
-        module: The module that could not be imported.
-    """
-    return PartMissing(
-        module,
-        "this optional dependency is not installed",
-        f"install it with: pip install 'signlens[{extra}]'",
-    )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
 from signlens.files import whole_file
+from signlens.optional import require_extra
 
 ENDINGS = (".svg", ".png", ".pdf")
 

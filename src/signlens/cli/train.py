@@ -69,7 +69,8 @@ def train(
 def _train_fusion(experiment: Path, data: Path | None, out: Path) -> None:
     """Train what joins the scores of networks, rather than the networks."""
     from signlens.cli.shared import say
-    from signlens.errors import UsageError, require_extra
+    from signlens.errors import UsageError
+    from signlens.optional import require_extra
 
     try:
         from signlens_studies.slr_sentiment.fusion import train_fusion

@@ -16,8 +16,9 @@ from typing import Any
 from signlens.datasets.tables import parse_integer
 from signlens.emosign.annotations import EMOTIONS, EmoSignClip
 from signlens.emosign.ratings import Rating
-from signlens.errors import InputRejected, UsageError, require_extra
+from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file
+from signlens.optional import require_extra
 
 MAX_BYTES = 64 * 2**20
 

@@ -26,8 +26,9 @@ from signlens.emosign.annotations import (
 )
 from signlens.emosign.ratings import Aggregate, aggregate, read_ratings
 from signlens.emosign.tasks import DEFAULT_RULE, partition
-from signlens.errors import InputRejected, PartMissing, UsageError, require_extra
+from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.files import file_sha256, whole_file
+from signlens.optional import require_extra
 
 REPOSITORY = "catfang/emosign"
 RELEASED_FILE = "emosign_dataset.csv"

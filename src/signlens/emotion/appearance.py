@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.optional import import_opencv
 from signlens.pose.face_points import POINTS, STABLE_POINTS
-from signlens.pose.networks import import_opencv
 
 FloatArray = NDArray[np.float64]
 

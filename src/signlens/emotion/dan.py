@@ -19,8 +19,9 @@ from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.faces import face_picture
 from signlens.emotion.head import softmax
 from signlens.emotion.provider import ASSUMED_NEUTRAL, FaceFrames, FrameExpressions
-from signlens.errors import PartMissing, require_extra
+from signlens.errors import PartMissing
 from signlens.files import file_sha256
+from signlens.optional import require_extra
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.faces import face_picture
 from signlens.emotion.provider import ASSUMED_NEUTRAL, FaceFrames, FrameExpressions
-from signlens.errors import PartMissing, SignLensError, UsageError, require_extra
+from signlens.errors import PartMissing, SignLensError, UsageError
 from signlens.files import whole_file
+from signlens.optional import require_extra
 
 DEFAULT_MODEL = "enet_b0_8_best_vgaf"
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from signlens.emotion.appearance import cut_square
 from signlens.emotion.provider import FaceFrames
 from signlens.errors import UsageError
+from signlens.optional import import_opencv
 from signlens.pose.face_points import POINTS
-from signlens.pose.networks import import_opencv
 
 FloatArray = NDArray[np.float64]
 Image = NDArray[np.uint8]

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
 from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
+from signlens.optional import require_extra
 
 Logits = Mapping[str, NDArray[np.floating]]
 Labels = NDArray[np.int64]

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from signlens.errors import InputRejected, PartMissing, require_extra
+from signlens.errors import InputRejected, PartMissing
+from signlens.optional import require_extra
 
 _EMBEDDING = 512
 

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import PartMissing
+from signlens.optional import import_opencv
 from signlens.pose.regions import Points, Region
 
 POSE_DETECTION = "pose_detection/pose_detection.tflite"
@@ -99,27 +99,6 @@ def _quiet_stderr() -> Iterator[None]:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(nowhere)
-
-
-def import_opencv() -> Any:
-    """OpenCV, whose wheel needs two shared libraries that a minimal Debian lacks.
-
-    Raises:
-        PartMissing: It, or a shared library that it needs, is not there.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        if "libGL" in str(error) or "libgthread" in str(error) or "libglib" in str(error):
-            raise PartMissing(
-                "OpenCV",
-                f"a shared library is missing ({error})",
-                "install it with: apt-get install libgl1 libglib2.0-0",
-            ) from None
-        raise PartMissing(
-            "OpenCV", f"it cannot be imported ({error})", "pip install mediapipe==0.10.21"
-        ) from None
-    return cv2
 
 
 class Network:

@@ -16,8 +16,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from signlens.errors import PartMissing, UsageError, require_extra
+from signlens.errors import PartMissing, UsageError
 from signlens.files import whole_file
+from signlens.optional import require_extra
 from signlens.retrieval.gallery import StoredGallery
 from signlens.retrieval.index import NOTHING, ExactIndex, Found, Rows, Vectors, check_k, decide, unit_query
 

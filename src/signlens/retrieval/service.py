@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import PartMissing, UsageError, require_extra
+from signlens.errors import PartMissing, UsageError
+from signlens.optional import require_extra
 from signlens.retrieval.gallery import Gallery, GalleryClip, SimilarSign, similar_sign
 from signlens.retrieval.index import NOTHING, Found, Rows, check_k, decide, unit_query
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
+from signlens.optional import require_extra
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

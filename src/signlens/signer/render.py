@@ -12,7 +12,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
+from signlens.optional import require_extra
 from signlens.signer.body import BodyPose
 from signlens.signer.face import PARAMETER_NAMES, parse_expression
 from signlens.signer.identity import Identity, find_identity

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signlens import __version__
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
 from signlens.files import whole_file
+from signlens.optional import require_extra
 from signlens.training.experiment import STARTER_SETS, Experiment, load_experiment
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from signlens.errors import SignLensError, UsageError, require_extra
+from signlens.errors import SignLensError, UsageError
 from signlens.files import whole_file
+from signlens.optional import require_extra
 
 FLOAT32, FLOAT16 = "float32", "float16"
 

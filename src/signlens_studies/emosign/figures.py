@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from signlens.emosign.annotations import EMOTIONS, EmoSign
 from signlens.emosign.tasks import SENTIMENT7, multi_label
-from signlens.errors import require_extra
 from signlens.files import whole_file
+from signlens.optional import require_extra
 
 _INCHES = 6.0
 

@@ -28,8 +28,9 @@ from signlens.emosign.annotations import EMOTIONS, EmoSign, load_emosign, uttera
 from signlens.emosign.elan import GRAMMAR, read_elan
 from signlens.emosign.predictions import Prediction, read_predictions
 from signlens.emosign.tasks import multi_label, sentiment3_of
-from signlens.errors import InputRejected, UsageError, require_extra
+from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.comparison import mcnemar
+from signlens.optional import require_extra
 
 MARKERS = ("conditional", "question", "negation")
 RIDGE = 0.1

@@ -19,8 +19,9 @@ from signlens.emotion import EMOTIONS
 from signlens.emotion.head import load_head
 from signlens.errors import InputRejected
 from signlens.files import whole_file
+from signlens.optional import import_opencv
 from signlens.pose.face_points import POINTS, STABLE_POINTS
-from signlens.pose.networks import FACE_LANDMARKS, Network, import_opencv
+from signlens.pose.networks import FACE_LANDMARKS, Network
 from signlens.pose.regions import Region, region_of_box
 from signlens_studies.expression.ferplus import PICTURE, FerPlus
 from signlens_studies.expression.measured_faces import read_crops, rest_frames

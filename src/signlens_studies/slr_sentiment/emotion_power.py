@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import InputRejected, UsageError, require_extra
+from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.comparison import sign_test
 from signlens.evaluation.metrics import Interval, bootstrap, wilson
+from signlens.optional import require_extra
 from signlens_studies.figures import new_figure, save_figure
 
 LEVEL = 0.05

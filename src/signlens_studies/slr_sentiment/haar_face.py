@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, UsageError
-from signlens.pose.networks import import_opencv
+from signlens.optional import import_opencv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from signlens.emotion.gloss_map import GlossMap
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
+from signlens.optional import require_extra
 
 LEXICON_EMOTIONS = {
     "joy": "happy",

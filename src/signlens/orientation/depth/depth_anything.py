@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import PartMissing, require_extra
+from signlens.errors import PartMissing
 from signlens.files import file_sha256
+from signlens.optional import require_extra
 from signlens.orientation.depth.depth import Depth
 from signlens.orientation.depth.relative import depth_from_nearness, nearness_of_frames
 from signlens.pose.clip import PoseClip

@@ -17,7 +17,8 @@ from signlens.datasets.tables import Faults, read_csv
 from signlens.emosign.annotations import EMOTIONS
 from signlens.emosign.predictions import Prediction
 from signlens.emosign.tasks import EMOTION_CLASSES
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
+from signlens.optional import require_extra
 from signlens_studies.emosign.baselines import encoders
 from signlens_studies.emosign.baselines.materials import Array, Materials, refused
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from signlens.errors import PartMissing, UsageError, require_extra
+from signlens.errors import PartMissing, UsageError
 from signlens.files import file_sha256
+from signlens.optional import require_extra
 
 WEIGHTS = "model.safetensors"
 EXTRA = "depth"  # brings transformers and PyTorch

@@ -28,7 +28,8 @@ from signlens.emosign.tasks import (
     sentiment3_of,
     single_emotion,
 )
-from signlens.errors import InputRejected, UsageError, require_extra
+from signlens.errors import InputRejected, UsageError
+from signlens.optional import require_extra
 from signlens.video import sha256_of
 from signlens_studies.emosign.baselines import encoders
 from signlens_studies.emosign.baselines.frames import frames_at

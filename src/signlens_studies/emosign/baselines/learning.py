@@ -22,7 +22,8 @@ from signlens.emosign.tasks import (
     multi_label,
     single_emotion,
 )
-from signlens.errors import InputRejected, require_extra
+from signlens.errors import InputRejected
+from signlens.optional import require_extra
 from signlens_studies.emosign.baselines.materials import Array, refused
 
 INVERSE_STRENGTH = 0.1

@@ -1,38 +1,14 @@
-"""Frames out of a file or a camera, streamed, capped and counted against the header.
-
-PyAV (FFmpeg) reads what phones and web cameras write: mp4, mov, webm, mkv, avi, gif. Rotation and
-mirror metadata, non-square pixels and variable frame rates are applied, so that a frame looks as a
-player shows it and its time is the one that its timestamp says.
-
-Every input ends in exactly one of three ways: healthy (`VideoSummary.reasons` is empty), degraded
-(answered, with reasons) or rejected (`InputRejected`).
-
-What the header claims is used, never believed:
-
-- Caps come before allocation: the size of the picture and the claimed length are checked before the
-  first frame is decoded; FFmpeg's own ``max_pixels`` guards the decoder while it probes.
-- The number of frames to expect comes from the container's index where it has a full one (mp4, mov,
-  avi), less the entries that its edit list hides; a bare frame count in a header is only second to
-  that. A clip that decodes at most three frames fewer without any other sign of damage is healthy:
-  recorders write such files.
-- Whether the file was cut off is read from its outermost structure (boxes, RIFF, EBML, the GIF
-  trailer), which says how many bytes there should be. Cut or damaged so that less than a third
-  remains, it is rejected; else it is answered with a reason. A header that claims far more frames
-  than a complete, error-free file holds is a wrong header, not a cut file: answered with a reason.
-"""
+"""Frames out of a file or a camera, one after the other."""
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import av
 import av.container
@@ -41,13 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, UsageError
-from signlens.files import file_sha256
-from signlens.reasons import Reason, sentence
+from signlens.reasons import Reason
+from signlens.video.display import display_turn, turned
+from signlens.video.integrity import (
+    MP4_BOXES,
+    Damage,
+    check_regular_file,
+    declared_size,
+    describe,
+)
+from signlens.video.limits import VideoLimits, decoder_cap
 
 # Only self-contained media; the audio ones are there to be told apart from what is no media at all.
 # Playlists and scripts (hls, concat, sdp, ...) could make FFmpeg open other files or the network.
 _CONTAINERS = "mov,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,mp3,wav,flac,aac"
-_FORGIVEN_FRAMES = 3
 _LEAST_SHARE = 1 / 3
 _GIVE_UP_AFTER_BAD_PACKETS = 32
 _SQUARE_ENOUGH = 0.01
@@ -63,43 +46,6 @@ _MEDIA_ERRORS = (
     EOFError,
     RuntimeError,
 )
-_MP4_BOXES = frozenset(
-    b"ftyp moov mdat free skip wide moof mfra sidx ssix styp uuid meta pnot udta emsg prft".split()
-)
-
-
-VIDEO_SUFFIXES = frozenset({
-    ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg",
-    ".ts", ".3gp", ".flv", ".wmv", ".asf", ".ogv", ".swf",
-})  # fmt: skip
-"""What counts as a video in a folder; a file that is named itself may be called anything."""
-
-
-@dataclass(frozen=True)
-class VideoLimits:
-    """Caps on what is decoded; all can be set by the caller.
-
-    Attributes:
-        max_pixels: Most pixels of one displayed frame.
-        max_seconds: Longest clip, in seconds.
-        max_frames: Most frames of a clip.
-        camera_seconds: How long a camera is read, in seconds.
-    """
-
-    max_pixels: int = 4096 * 2304
-    max_seconds: float = 60.0
-    max_frames: int = 3600
-    camera_seconds: float = 5.0
-
-    def __post_init__(self) -> None:
-        """Check that every cap is a positive number.
-
-        Raises:
-            UsageError: A cap is zero, negative or not a number.
-        """
-        for name in ("max_pixels", "max_seconds", "max_frames", "camera_seconds"):
-            if not getattr(self, name) > 0:
-                raise UsageError(name, f"{getattr(self, name)} is no limit", "give a number above zero")
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,26 +110,12 @@ def open_video(source: str | Path, limits: VideoLimits | None = None, max_side: 
     if camera:
         return Video(str(source), _open_camera(str(source), int(camera[1])), None, limits, max_side)
     name = str(source)
-    _check_regular_file(name)
+    check_regular_file(name)
     try:
-        declared_bytes = _declared_bytes(Path(name))
+        declared_bytes = declared_size(Path(name))
     except OSError as error:
-        raise InputRejected(name, f"it cannot be read ({_what(error)})", "check the disk") from None
+        raise InputRejected(name, f"it cannot be read ({describe(error)})", "check the disk") from None
     return Video(name, _open_file(name, limits, declared_bytes), declared_bytes, limits, max_side)
-
-
-def sha256_of(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits.
-
-    Raises:
-        InputRejected: It is not a readable regular file.
-    """
-    name = str(path)
-    _check_regular_file(name, may_be_empty=True)
-    try:
-        return file_sha256(Path(name))
-    except OSError as error:
-        raise InputRejected(name, f"it cannot be read ({_what(error)})", "check the disk") from None
 
 
 class Video:
@@ -216,12 +148,7 @@ class Video:
         self._container = container
         self._limits = limits
         self._summary: VideoSummary | None = None
-        self._bad_packets = 0
-        self._damaged_frames = 0
-        self._invented_times = 0
-        self._resized_at: int | None = None
-        self._stopped_by: str | None = None
-        self._cut_bytes = 0
+        self._damage = Damage()
         try:
             self._prepare(declared_bytes)
             self._pictures = self._decode()
@@ -263,7 +190,7 @@ class Video:
             self._check_pixels(self.width, self.height)
             # One thread: the same frames every time, also for damaged files.
             stream.codec_context.thread_count = 1
-            stream.codec_context.options = {"max_pixels": str(_decoder_cap(self._limits.max_pixels))}
+            stream.codec_context.options = {"max_pixels": str(decoder_cap(self._limits.max_pixels))}
             if declared_bytes is not None:
                 self._check_claims(stream, declared_bytes)
         except _MEDIA_ERRORS as error:
@@ -272,11 +199,11 @@ class Video:
     def _check_claims(self, stream: Any, declared_bytes: int) -> None:
         """Check the claimed length against the caps, and the claimed bytes against the file's."""
         held_bytes = Path(self.source).stat().st_size
-        self._cut_bytes = max(0, declared_bytes - held_bytes)
+        self._damage.cut_bytes = max(0, declared_bytes - held_bytes)
         held_share = held_bytes / declared_bytes if declared_bytes else 1.0
         names = set(self._container.format.name.split(","))
         # An avi's index stands at its end, so a cut one has none.
-        indexed = "mov" in names or ("avi" in names and not self._cut_bytes)
+        indexed = "mov" in names or ("avi" in names and not self._damage.cut_bytes)
         indexed = indexed and self.claimed_frames is not None
         claimed_s: float | None = None
         if indexed:
@@ -285,7 +212,7 @@ class Video:
                 self.expected_frames = len(shown)
                 times = [e.timestamp for e in shown]
                 claimed_s = (max(times) - min(times)) * self._time_base
-                if self._cut_bytes:
+                if self._damage.cut_bytes:
                     held_share = sum(e.pos + e.size <= held_bytes for e in shown) / len(shown)
                 if len(shown) > self._limits.max_frames:
                     raise self._too_many_frames(f"it claims {len(shown)} frames")
@@ -298,12 +225,12 @@ class Video:
             claimed_s = min(lengths, default=None)
         if claimed_s is not None and claimed_s > self._limits.max_seconds:
             raise self._too_long(f"its header claims {claimed_s:.1f} s")
-        if self._cut_bytes and held_share < _LEAST_SHARE:
+        if self._damage.cut_bytes and held_share < _LEAST_SHARE:
             raise self._cut_off(f"only {held_share:.0%} of it is there")
 
     def _set_geometry(self, first: av.VideoFrame, max_side: int | None) -> None:
         """Fix the displayed size and the way from a decoded picture to it."""
-        self._turn = _turn_of(first)
+        self._turn = display_turn(first)
         self._coded_size = (first.width, first.height)
         width, height = self._displayed_size(first.width, first.height)
         self._check_pixels(width, height)
@@ -338,7 +265,7 @@ class Video:
             try:
                 packet = next(packets, None)
             except _MEDIA_ERRORS as error:
-                self._stopped_by = _what(error)
+                self._damage.stopped_by = describe(error)
                 packet = None
             if packet is None:
                 return
@@ -347,10 +274,10 @@ class Video:
             except av.error.EOFError:
                 return
             except _MEDIA_ERRORS as error:
-                self._bad_packets += 1
+                self._damage.bad_packets += 1
                 bad_in_a_row += 1
                 if bad_in_a_row >= _GIVE_UP_AFTER_BAD_PACKETS:
-                    self._stopped_by = f"{bad_in_a_row} bad packets in a row ({_what(error)})"
+                    self._damage.stopped_by = f"{bad_in_a_row} bad packets in a row ({describe(error)})"
                     return
                 continue
             bad_in_a_row = 0
@@ -380,57 +307,27 @@ class Video:
     def _image_of(self, picture: av.VideoFrame, index: int) -> NDArray[np.uint8]:
         if (picture.width, picture.height) != self._coded_size:
             self._check_pixels(picture.width, picture.height)
-            if self._resized_at is None:
-                self._resized_at = index
+            if self._damage.resized_at is None:
+                self._damage.resized_at = index
         if picture.is_corrupt:
-            self._damaged_frames += 1
+            self._damage.damaged_frames += 1
         width, height = self._scaled_size
         try:
             pixels = picture.to_ndarray(format="rgb24", width=width, height=height, threads=1)
         except _MEDIA_ERRORS as error:
             raise InputRejected(
                 self.source,
-                f"its {picture.format.name} pictures cannot be converted ({_what(error)})",
+                f"its {picture.format.name} pictures cannot be converted ({describe(error)})",
                 "convert it to mp4 (H.264)",
             ) from None
-        return _turned(np.asarray(pixels, dtype=np.uint8), self._turn)
+        return turned(np.asarray(pixels, dtype=np.uint8), self._turn)
 
     # -- after the last frame -----------------------------------------------------------------
 
     def _summarise(self, frames: int, clock: _Clock) -> VideoSummary:
         expected = self.expected_frames
-        missing = 0 if expected is None else max(0, expected - frames)
-        damaged = self._cut_bytes > 0 or self._bad_packets > 0 or self._stopped_by is not None
-        if damaged and expected and frames / expected < _LEAST_SHARE:
+        if self._damage.is_cut and expected and frames / expected < _LEAST_SHARE:
             raise self._cut_off(f"only {frames} of {expected} frames can be decoded")
-        reasons: list[Reason] = []
-
-        def note(code: str, text: str) -> None:
-            reasons.append(Reason(code, sentence(text)))
-
-        if self._cut_bytes:
-            of = f", {frames} of {expected} frames decode" if missing else ""
-            note("end_missing", f"the end of the file is missing{of}")
-        elif missing and (damaged or missing > _FORGIVEN_FRAMES):
-            note(
-                "frames_missing",
-                f"only {frames} of the {expected} frames that the file claims can be decoded",
-            )
-        if self._bad_packets:
-            note("packets_damaged", f"{self._bad_packets} packets of the video could not be decoded")
-        if self._stopped_by is not None:
-            note("reading_stopped", f"reading stopped early: {self._stopped_by}")
-        if self._damaged_frames:
-            note("frames_damaged", f"{self._damaged_frames} frames are damaged")
-        if self._resized_at is not None:
-            note("size_changes", f"the size of the picture changes at frame {self._resized_at}")
-        if clock.invented > max(1, frames // 10):
-            note(
-                "times_missing",
-                f"{clock.invented} frames have no usable time, an even rate was assumed for them",
-            )
-        if frames == 1:
-            note("single_frame", "there is only one frame, so no movement to read")
         span = clock.last_s
         fps = (frames - 1) / span if frames > 1 else self._nominal_fps
         last_length = clock.last_length_s if 0 < clock.last_length_s < 10 / fps else 1 / fps
@@ -441,7 +338,7 @@ class Video:
             width=self.width,
             height=self.height,
             claimed_frames=self.claimed_frames,
-            reasons=tuple(reasons),
+            reasons=self._damage.reasons(frames, expected, clock.invented),
         )
 
     @property
@@ -462,14 +359,14 @@ class Video:
     def _unreadable(self, error: BaseException) -> InputRejected:
         return InputRejected(
             self.source,
-            f"it cannot be decoded ({_what(error)})",
+            f"it cannot be decoded ({describe(error)})",
             "record or download it again",
         )
 
     def _reject_empty(self) -> None:
-        if self._cut_bytes:
+        if self._damage.cut_bytes:
             raise self._cut_off("no frame can be decoded")
-        if self._bad_packets or self._stopped_by:
+        if self._damage.bad_packets or self._damage.stopped_by:
             raise InputRejected(
                 self.source,
                 "no frame of its video can be decoded",
@@ -548,52 +445,28 @@ class _Clock:
         return t_s
 
 
-def _check_regular_file(name: str, *, may_be_empty: bool = False) -> None:
-    """Reject what is not a readable regular file with bytes in it, without opening devices or pipes."""
-    path = Path(name)
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise InputRejected(name, "this is a folder", "give a video file")
-        if not stat.S_ISREG(status.st_mode):
-            raise InputRejected(
-                path, "this is a device or a pipe, not a file", "give a video file or camera:0"
-            )
-        if status.st_size == 0 and not may_be_empty:
-            raise InputRejected(name, "the file is empty", "record or copy it again")
-        with path.open("rb"):
-            pass
-    except FileNotFoundError:
-        raise InputRejected(name, "there is no such file", "check the path") from None
-    except PermissionError:
-        raise InputRejected(name, "it may not be read", "change its permissions") from None
-    except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputRejected(name, f"it cannot be opened ({what})", "check the path") from None
-
-
 def _open_file(name: str, limits: VideoLimits, declared_bytes: int) -> av.container.InputContainer:
     try:
         return av.open(
             "file:" + str(Path(name)),
             mode="r",
             metadata_errors="replace",
-            options={"max_pixels": str(_decoder_cap(limits.max_pixels))},
+            options={"max_pixels": str(decoder_cap(limits.max_pixels))},
             container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"},
         )
     except _MEDIA_ERRORS as error:
         with Path(name).open("rb") as file:
-            is_mp4 = file.read(12)[4:8] in _MP4_BOXES
+            is_mp4 = file.read(12)[4:8] in MP4_BOXES
         if is_mp4 or declared_bytes > Path(name).stat().st_size:
             part = "index" if is_mp4 else "beginning"
             raise InputRejected(
                 name,
-                f"the file is cut off or damaged: its {part} cannot be read ({_what(error)})",
+                f"the file is cut off or damaged: its {part} cannot be read ({describe(error)})",
                 "copy or download it again in full",
             ) from None
         raise InputRejected(
             name,
-            f"this is not a video that can be read ({_what(error)})",
+            f"this is not a video that can be read ({describe(error)})",
             "give an mp4, mov, webm, mkv, avi or gif file",
         ) from None
 
@@ -611,139 +484,10 @@ def _open_camera(name: str, number: int) -> av.container.InputContainer:
     except _MEDIA_ERRORS as error:
         raise InputRejected(
             name,
-            f"the camera at {device} does not answer ({_what(error)})",
+            f"the camera at {device} does not answer ({describe(error)})",
             "close programs that use it",
         ) from None
 
 
 def _is_cover_picture(stream: Any) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _decoder_cap(max_pixels: int) -> int:
-    """FFmpeg's cap, above ours: coded pictures are padded to whole blocks of up to 128 pixels."""
-    return max_pixels + max_pixels // 4 + 128 * 128
-
-
-def _what(error: BaseException) -> str:
-    """A short description of a media error, without paths and numbers."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).splitlines()[0]
-
-
-# -- turning -----------------------------------------------------------------------------------
-
-_Turn = tuple[bool, bool, bool]
-"""Transpose, then mirror left-right, then top-bottom."""
-
-
-def _turn_of(picture: av.VideoFrame) -> _Turn:
-    """How to turn a decoded picture so that it is displayed as its matrix says.
-
-    The display matrix (ISO/IEC 14496-12, 8.3.2) maps a pixel's (x, y) to (a x + c y, b x + d y);
-    angles between right angles are rounded to the nearest.
-    """
-    side_data: Any = picture.side_data
-    try:
-        raw = bytes(side_data["DISPLAYMATRIX"])
-    except KeyError:
-        return (False, False, False)
-    except ValueError:  # side data of a kind that PyAV cannot name: the angle is still to be had
-        quarters = round(picture.rotation / 90) % 4  # counterclockwise
-        return ((False, False, False), (True, False, True), (False, True, True), (True, True, False))[
-            quarters
-        ]
-    if len(raw) < 36:
-        return (False, False, False)
-    a, b, _, c, d = struct.unpack("=5i", raw[:20])
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        return (False, a < 0, d < 0)
-    return (True, c < 0, b < 0)
-
-
-def _turned(image: NDArray[np.uint8], turn: _Turn) -> NDArray[np.uint8]:
-    transpose, mirror, upend = turn
-    if transpose:
-        image = image.swapaxes(0, 1)
-    if mirror:
-        image = image[:, ::-1]
-    if upend:
-        image = image[::-1]
-    return np.ascontiguousarray(image)
-
-
-# -- how many bytes a file says it has ------------------------------------------------------------
-
-
-def _declared_bytes(path: Path) -> int:
-    """Bytes that the file's outermost structure says it has; its real size where nothing is said."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(12)
-        file.seek(0)
-        if start[4:8] in _MP4_BOXES:
-            declared = _declared_by_boxes(file, size)
-        elif start[:4] == b"RIFF":
-            declared = _declared_by_riff(file, size)
-        elif start[:4] == b"\x1a\x45\xdf\xa3":
-            declared = _declared_by_ebml(file)
-        elif start[:3] == b"GIF":
-            file.seek(max(0, size - 1024))
-            declared = size if file.read().rstrip(b"\0\r\n").endswith(b";") else size + 1
-        else:
-            declared = 0
-    return max(size, declared)
-
-
-def _declared_by_boxes(file: BinaryIO, size: int) -> int:
-    """End of the last top-level box of an mp4 or mov (ISO/IEC 14496-12, 4.2)."""
-    end = 0
-    while end < size:
-        file.seek(end)
-        header = file.read(16)
-        if len(header) < 8 or header[4:8] not in _MP4_BOXES:
-            break
-        length = int.from_bytes(header[:4], "big")
-        if length == 1 and len(header) == 16:
-            length = int.from_bytes(header[8:], "big")
-        if length < 8:  # 0: up to the end of the file
-            break
-        end += length
-    return end
-
-
-def _declared_by_riff(file: BinaryIO, size: int) -> int:
-    """End of the last RIFF chunk of an avi; recorders that never came to finish leave 0 or all ones."""
-    end = 0
-    while end < size:
-        file.seek(end)
-        header = file.read(8)
-        length = int.from_bytes(header[4:], "little")
-        if header[:4] != b"RIFF" or length in (0, 0xFFFFFFFF):
-            break
-        end += 8 + length
-    return end
-
-
-def _declared_by_ebml(file: BinaryIO) -> int:
-    """End of the segment of a webm or mkv (RFC 8794, section 6; unknown sizes say nothing)."""
-    file.seek(4)
-    header = _ebml_number(file)
-    if header is None:
-        return 0
-    file.seek(header, os.SEEK_CUR)
-    if file.read(4) != b"\x18\x53\x80\x67":
-        return 0
-    length = _ebml_number(file)
-    return 0 if length is None else file.tell() + length
-
-
-def _ebml_number(file: BinaryIO) -> int | None:
-    """A variable-size integer of EBML; None when it is cut or marked unknown."""
-    first = file.read(1)
-    if not first or first[0] == 0:
-        return None
-    extra = 8 - first[0].bit_length()
-    rest = file.read(extra)
-    value = int.from_bytes(bytes([first[0] & ((1 << (7 - extra)) - 1)]) + rest, "big")
-    return None if len(rest) < extra or value == (1 << (7 * (extra + 1))) - 1 else value
