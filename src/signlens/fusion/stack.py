@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 from signlens.errors import PartMissing, UsageError
 from signlens.files import file_sha256, whole_file
 from signlens.models.ensemble import log_softmax
-from signlens.optional import require_extra
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -12,9 +12,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import UsageError, require_extra
+from signlens.errors import UsageError
 from signlens.fusion.stack import ENSEMBLE, STACK, STACK_WITH_BIAS, ChosenStack, Parts, Stack, StackCandidate
 from signlens.models.ensemble import log_softmax
+from signlens.optional import require_extra
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
