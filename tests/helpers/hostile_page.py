@@ -11,6 +11,7 @@ from signlens.answer import Answer, Prediction
 from signlens.fusion.stack import Evidence
 from signlens.reasons import Reason
 from signlens.report import write_report
+from signlens.retrieval.building import signing_skeleton
 from signlens.retrieval.gallery import SimilarSign
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>\"'><!--&amp;\u2028"
@@ -43,6 +44,6 @@ def hostile_page(folder: Path) -> Path:
         recognition,
         folder / "hostile.html",
         pose=pose,
-        gallery_poses={HOSTILE: pose},
+        skeletons={HOSTILE: signing_skeleton(waving_pose(12))},
         provenance={HOSTILE: {HOSTILE: [HOSTILE]}},
     )

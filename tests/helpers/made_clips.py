@@ -18,6 +18,7 @@ from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, Coverage, PoseClip, 
 from signlens.reasons import Reason
 from signlens.recognition import ClipInfo, PoseInfo, Recognition
 from signlens.report import EncodedFrame, encode_frames
+from signlens.retrieval.building import signing_skeleton
 from signlens.retrieval.gallery import SimilarSign
 from signlens.signing.intensity import Intensity
 from signlens.signing.markers import Marker
@@ -194,12 +195,12 @@ def answered(path: str = "clips/waving.mp4") -> Recognition:
     )
 
 
-def gallery() -> dict[str, PoseClip]:
-    """Poses of two of the three similar clips."""
+def gallery() -> dict[str, NDArray[np.float32]]:
+    """How these are signed: two of the three similar clips."""
     return {
-        "gallery/hello_03": waving_pose(30, 0.4),
-        "gallery/goodbye_11": waving_pose(24, 2.0),
-        "gallery/no_07": waving_pose(12, 1),
+        "gallery/hello_03": signing_skeleton(waving_pose(30, 0.4)),
+        "gallery/goodbye_11": signing_skeleton(waving_pose(24, 2.0)),
+        "gallery/no_07": signing_skeleton(waving_pose(12, 1)),
     }
 
 

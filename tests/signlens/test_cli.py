@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -479,3 +480,23 @@ def test_signer_renders_a_clip(tmp_path: Path) -> None:
     assert out.stat().st_size > 0
     assert run("signer", "no-such-sign", "--out", out).exit_code == 2
     assert "hello" in run("signer", "--list").stdout
+
+
+@pytest.mark.parametrize("verb", ["recognize", "search"])
+def test_a_report_does_not_depend_on_where_one_stands(
+    verb: str, tiny_model: Path, pose_file: Path, tmp_path: Path, monkeypatch
+) -> None:
+    pages = []
+    for folder in ("empty", "data"):
+        here = tmp_path / folder / "here"
+        here.mkdir(parents=True)
+        monkeypatch.chdir(here)
+        if folder == "data":
+            foreign = tmp_path / folder / "shared" / "data" / "wlasl50-real" / "clips.npz"
+            foreign.parent.mkdir(parents=True)
+            foreign.write_bytes(b"not ours")
+        result = run(verb, pose_file, "--report", here / "page.html", "--model", tiny_model)
+        assert result.exit_code == 0, result.stderr
+        pages.append(re.sub(r"[\d,]+ ms", "", (here / "page.html").read_text(encoding="utf-8")))
+    assert pages[0] == pages[1]
+    assert "square empty" not in pages[0]

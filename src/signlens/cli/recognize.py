@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -278,7 +278,6 @@ def _write_report(
 ) -> Exception | None:
     from signlens.pose import is_pose_file
     from signlens.report import write_report
-    from signlens_studies.starter.landmark_sets import default_data, find_poses
 
     # A camera cannot be read twice, so its report shows the poses alone.
     shown = pictures and not is_pose_file(result.path) and not result.path.startswith("camera:")
@@ -288,8 +287,7 @@ def _write_report(
             destination,
             pose=poses,
             frames=result.path if shown else None,
-            # The package ships embeddings, not clips; where the sets are at hand, they are drawn.
-            gallery_poses=find_poses(default_data(), {sign.clip for sign in result.similar}),
+            skeletons=_skeletons(recognizer, {sign.clip for sign in result.similar}),
             video_limits=recognizer.limits,
         )
     except (SignLensError, OSError) as error:
@@ -299,6 +297,15 @@ def _write_report(
             )
         return error
     return None
+
+
+def _skeletons(recognizer: Recognizer, clips: Set[str]) -> dict[str, Any]:
+    """How clips of the model's gallery are signed, where it holds that."""
+    from signlens.retrieval.gallery import GALLERY_FILE, StoredGallery
+
+    if recognizer.gallery is None:
+        return {}
+    return StoredGallery.open(recognizer.model.folder / GALLERY_FILE).skeletons_of(clips)
 
 
 def _print_result(result: Recognition, *, first: bool, vocabulary: int) -> None:

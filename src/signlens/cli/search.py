@@ -159,17 +159,12 @@ def _write_report(
     space: str,
     reasons: list[Reason],
 ) -> None:
-    from signlens.orientation.correction import correct
     from signlens.report.similar import MOST_SHOWN, write_similar
     from signlens.retrieval.building import signing_skeleton
     from signlens.retrieval.gallery import GALLERY_FILE, StoredGallery
-    from signlens_studies.starter.landmark_sets import default_data, find_poses
 
     held = StoredGallery.open(folder / GALLERY_FILE)
     skeletons = held.skeletons_of({sign.clip for sign in found[:MOST_SHOWN]})
-    if not skeletons:  # clips of the starter model's own sets, where these are at hand
-        poses = find_poses(default_data(), {sign.clip for sign in found[:MOST_SHOWN]})
-        skeletons = {name: signing_skeleton(correct(own)[0]) for name, own in poses.items()}
     write_similar(
         signing_skeleton(straight),
         found,

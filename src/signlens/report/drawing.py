@@ -10,8 +10,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, PoseClip
+from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, WHOLE_BODY_KEYPOINTS, PoseClip
 from signlens.pose.layouts import KEYPOINT_NAMES, LIMBS
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX
 
 FIXED_POINT = 16
 """Packed coordinates count sixteenths of a drawn pixel."""
@@ -24,6 +25,9 @@ HEAD_POINTS = 5
 
 DRAWN_PARTS = ("body", "face", "left_hand", "right_hand")
 
+_LARGEST = 3.0  # shoulder widths from the nose; what lies further off is an error of the extractor
+
+Points = NDArray[np.floating]
 Limbs = Mapping[str, Sequence[tuple[int, int]]]
 
 WHOLE_BODY_LIMBS: Limbs = {
@@ -66,25 +70,34 @@ def drawn_points(pose: PoseClip, indices: Sequence[int], width: int, height: int
     return points
 
 
-def signing_space(pose: PoseClip, size: int) -> NDArray[np.float32]:
-    """Keypoints moved and scaled so that the signing (head to hips, hands) fills a square.
+class Square:
+    """Where the signing of some clips lies in a square: the same for all, so that places can be compared.
 
-    The same shift and scale hold for all frames, so the movement stays true.
-
-    Returns:
-        (T, 133, 3) float32: x and y in a square of ``size`` pixels, confidence.
+    Args:
+        clips: (T, 49, 2) each, in shoulder widths from the nose, NaN where a point was not seen
+            (`signlens.retrieval.building.signing_skeleton`).
+        side: Side of the square.
     """
-    points: NDArray[np.float32] = pose.keypoints[..., [0, 1, 3]].copy()
-    framing = np.concatenate(
-        [points[:, :13], points[:, FACE], points[:, LEFT_HAND], points[:, RIGHT_HAND]], axis=1
-    ).reshape(-1, 3)
-    framing = framing[framing[:, 2] >= 0.3]
-    if len(framing) == 0:
+
+    def __init__(self, clips: Sequence[Points], side: float) -> None:
+        every = np.concatenate([np.asarray(clip, np.float64).reshape(-1, 2) for clip in clips])
+        every = np.clip(every[np.isfinite(every).all(axis=1)], -_LARGEST, _LARGEST)
+        low, high = (every.min(axis=0), every.max(axis=0)) if len(every) else (np.zeros(2), np.ones(2))
+        self._middle = (low + high) / 2
+        self._scale = side * 0.92 / max(float((high - low).max()), 1e-6)
+        self._side = side
+
+    def place(self, points: Points) -> NDArray[np.float64]:
+        """Points (..., 2) in the square's units."""
+        inside = np.clip(np.asarray(points, np.float64), -_LARGEST, _LARGEST)
+        return (inside - self._middle) * self._scale + self._side / 2
+
+    def points(self, clip: Points) -> NDArray[np.float32]:
+        """(T, 133, 3) x and y in the square, confidence 1 where a point was seen and 0 elsewhere."""
+        points = np.zeros((len(clip), WHOLE_BODY_KEYPOINTS, 3), np.float32)
+        points[:, WHOLE_BODY_INDEX, :2] = self.place(clip)
+        points[:, WHOLE_BODY_INDEX, 2] = np.isfinite(points[:, WHOLE_BODY_INDEX, :2]).all(axis=-1)
         return points
-    low, high = framing[:, :2].min(axis=0), framing[:, :2].max(axis=0)
-    scale = size * 0.88 / max(float((high - low).max()), 1e-6)
-    points[..., :2] = (points[..., :2] - (low + high) / 2) * scale + size / 2
-    return points
 
 
 def still(points: NDArray[np.float32], width: int, height: int, limbs: Limbs = WHOLE_BODY_LIMBS) -> Markup:

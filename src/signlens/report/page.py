@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import itertools
 import math
-import os
 import statistics
-import urllib.parse
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -23,8 +18,7 @@ import signlens
 from signlens.answer import Prediction
 from signlens.emotion.explain import HeldBack
 from signlens.emotion.expressions import EMOTIONS, EmotionReading
-from signlens.errors import SignLensError, UsageError
-from signlens.files import whole_file
+from signlens.errors import SignLensError
 from signlens.pose.clip import PoseClip
 from signlens.recognition import Recognition
 from signlens.report import words
@@ -33,12 +27,14 @@ from signlens.report.drawing import (
     FIXED_POINT,
     HEAD_POINTS,
     WHOLE_BODY_LIMBS,
+    Points,
+    Square,
     drawn_points,
     pack_keypoints,
-    signing_space,
     still,
 )
 from signlens.report.frames import EncodedFrame, FrameStrip, PictureLimits
+from signlens.report.rendering import render, write_page
 from signlens.retrieval.gallery import SimilarSign
 from signlens.signing.markers import Marker
 from signlens.video import VideoLimits, open_video
@@ -46,7 +42,7 @@ from signlens.video import VideoLimits, open_video
 TOP = 5
 MOST_SIMILAR = 10
 TILE_SIZE = 160
-TILE_FRAMES = 48
+SKELETON_FPS = 25
 MOST_MOMENTS = 600
 MOST_MARKERS = 20
 CHART_WIDTH = 1000
@@ -71,7 +67,7 @@ def write_report(
     *,
     pose: PoseClip | None = None,
     frames: str | Path | Iterable[EncodedFrame] | None = None,
-    gallery_poses: Mapping[str, PoseClip] | None = None,
+    skeletons: Mapping[str, Points] | None = None,
     provenance: Mapping[str, Any] | None = None,
     limits: PictureLimits | None = None,
     video_limits: VideoLimits | None = None,
@@ -86,7 +82,8 @@ def write_report(
             `signlens.report.FrameStrip` (the way for a camera, which cannot be read twice); None
             shows the poses alone. A video that can no longer be read costs the pictures, not the
             page: the page says why.
-        gallery_poses: Poses of gallery clips by `SimilarSign.clip`; those at hand are animated.
+        skeletons: Name -> (T, 49, 2) of those similar clips whose signing is known, see
+            `signlens.retrieval.building.signing_skeleton`; they are animated, the others listed.
         provenance: More facts to print under "Provenance", as plain JSON values.
         limits: How many pictures and how large.
         video_limits: The caps under which the clip was read, where they were not the usual ones.
@@ -99,9 +96,7 @@ def write_report(
     """
     pictures, picture_problem = _pictures(frames, recognition, pose, limits or PictureLimits(), video_limits)
     strip = _strip(recognition, pose, pictures)
-    similar = [
-        _tile(sign, (gallery_poses or {}).get(sign.clip)) for sign in recognition.similar[:MOST_SIMILAR]
-    ]
+    similar = [_tile(sign, (skeletons or {}).get(sign.clip)) for sign in recognition.similar[:MOST_SIMILAR]]
     duration = _duration(recognition, strip)
     kicker, headline = words.headline(recognition)
     html = render(
@@ -134,51 +129,6 @@ def write_report(
         ],
         provenance=_provenance(recognition, pose, provenance),
         data=_data(strip, pose, similar, duration),
-    )
-    return write_page(destination, html)
-
-
-def write_index(entries: Sequence[tuple[Recognition, Path]], destination: Path) -> Path:
-    """Write a page that lists several clips' answers and links to their reports.
-
-    Args:
-        entries: (recognition, path of its report), in the order to list them.
-        destination: The file to write; links are relative to its folder.
-
-    Returns:
-        ``destination``. The same input gives the same bytes.
-
-    Raises:
-        UsageError: The page cannot be written there.
-    """
-    rows = []
-    for recognition, report in entries:
-        first = recognition.predictions[0] if recognition.predictions else None
-        reading = recognition.emotion
-        rows.append(
-            {
-                "name": words.file_name(recognition.path),
-                "path": recognition.path,
-                "href": _relative_link(Path(report), Path(destination)),
-                "status": recognition.status,
-                "status_word": words.STATUS_WORDS[recognition.status],
-                "reasons": recognition.reasons,
-                "answer": words.headline(recognition)[1],
-                "is_gloss": recognition.answer is not None and recognition.answer.kind == "sign",
-                "probability": words.percent(first.probability) if first is not None else None,
-                "expression": (
-                    f"{words.strongest(reading)[0]}, {words.percent(words.strongest(reading)[1])}"
-                    if reading is not None and reading.probabilities
-                    else "no face seen"
-                ),
-            }
-        )
-    counts = Counter(recognition.status for recognition, _ in entries)
-    html = render(
-        "index.html.jinja",
-        title="Reports",
-        rows=rows,
-        counts=[(words.STATUS_WORDS[status], counts[status]) for status in ("ok", "degraded", "rejected")],
     )
     return write_page(destination, html)
 
@@ -290,7 +240,7 @@ def _data(
     }
 
 
-def _tile(sign: SimilarSign, pose: PoseClip | None) -> dict[str, Any]:
+def _tile(sign: SimilarSign, skeleton: Points | None) -> dict[str, Any]:
     tile: dict[str, Any] = {
         "gloss": sign.gloss,
         "clip": sign.clip,
@@ -299,13 +249,12 @@ def _tile(sign: SimilarSign, pose: PoseClip | None) -> dict[str, Any]:
         "animation": None,
         "still": None,
     }
-    if pose is None:
+    if skeleton is None or not len(skeleton):
         return tile
-    step = math.ceil(pose.frames / TILE_FRAMES)
-    points = signing_space(pose, TILE_SIZE)[::step]
+    points = Square([skeleton], TILE_SIZE).points(skeleton)
     tile["still"] = still(points[len(points) // 2], TILE_SIZE, TILE_SIZE)
     tile["animation"] = {
-        "times": [round(float(t - pose.times[0]), 4) for t in pose.times[::step]],
+        "times": [round(frame / SKELETON_FPS, 4) for frame in range(len(points))],
         "keypoints": pack_keypoints(points),
     }
     return tile
@@ -540,74 +489,3 @@ def _rows(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             rows.append((f"{prefix}{name}", str(value)))
     return rows
-
-
-def _relative_link(report: Path, index: Path) -> str:
-    """URL of a report from the index's folder; quoted, so that no name can be read as a scheme."""
-    relative = os.path.relpath(report.resolve(), index.resolve().parent)
-    return "/".join(urllib.parse.quote(os.fsencode(part), safe="") for part in Path(relative).parts)
-
-
-def _inline(text: str) -> tuple[Markup, str]:
-    """A style sheet or script to put inside the page, and its hash for the content policy."""
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-    return Markup(text), f"'sha256-{digest}'"
-
-
-def render(
-    template: str, script_name: str = "report.js", package: str = "signlens.report", **context: Any
-) -> str:
-    """A page of this folder's templates, with the style sheet and a script inside it.
-
-    Args:
-        template: Name of the template.
-        script_name: Name of the script.
-        package: Whose templates, before those of this room.
-        context: What the template shows.
-    """
-    loader = jinja2.ChoiceLoader(
-        [jinja2.PackageLoader(name, "templates") for name in dict.fromkeys((package, "signlens.report"))]
-    )
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    style, style_hash = _inline(loader.get_source(environment, "report.css")[0])
-    script, script_hash = _inline(loader.get_source(environment, script_name)[0])
-    return environment.get_template(template).render(
-        style=style,
-        style_hash=style_hash,
-        script=script,
-        script_hash=script_hash,
-        version=signlens.__version__,
-        **context,
-    )
-
-
-def write_page(destination: Path, html: str) -> Path:
-    """Write a page in one step, so that a reader never sees half of one.
-
-    Raises:
-        UsageError: The page cannot be written there.
-    """
-    destination = Path(destination)
-    # A file name may hold bytes that are no text; they must not cost the page.
-    content = html.encode("utf-8", errors="replace")
-    try:
-        if destination.is_dir():
-            raise UsageError(destination, "is a folder", "name the HTML file to write")
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(destination) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise UsageError(
-            destination,
-            f"the report cannot be written ({error.strerror or error})",
-            "name a place you may write to",
-        ) from error
-    return destination

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
-from signlens.pose.clip import WHOLE_BODY_KEYPOINTS
 from signlens.pose.layouts import KEYPOINT_NAMES
 from signlens.report import words
-from signlens.report.drawing import WHOLE_BODY_LIMBS, still
-from signlens.report.page import render, write_page
+from signlens.report.drawing import WHOLE_BODY_LIMBS, Points, Square, still
+from signlens.report.rendering import render, write_page
 from signlens.retrieval.alignment import align, point_differences
 from signlens.retrieval.gallery import GalleryClip, SimilarSign
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX
@@ -30,7 +28,6 @@ LEAST_MARKED = 0.1
 SIDE = 1000
 """Side of a drawing, in the page's own units."""
 
-_LARGEST = 3.0  # shoulder widths from the nose; what lies further off is an error of the extractor
 _INDEX = [int(i) for i in WHOLE_BODY_INDEX]
 _LIMBS: list[list[int | str]] = [
     [_INDEX.index(a), _INDEX.index(b), part]
@@ -38,8 +35,6 @@ _LIMBS: list[list[int | str]] = [
     for a, b in WHOLE_BODY_LIMBS[part]
     if a in _INDEX and b in _INDEX
 ]
-
-Points = NDArray[np.floating]
 
 
 def point_name(point: int) -> str:
@@ -92,7 +87,7 @@ def write_similar(
     known = skeletons or {}
     shown = found[:MOST_SHOWN]
     drawn = {sign.clip: known[sign.clip] for sign in shown if sign.clip in known}
-    view = _View([query, *drawn.values()])
+    view = Square([query, *drawn.values()], SIDE)
     anchors = {gloss: f"gloss-{i}" for i, gloss in enumerate(dict.fromkeys(sign.gloss for sign in found))}
     tiles = [_tile(sign, query, drawn.get(sign.clip), view, anchors[sign.gloss]) for sign in shown]
     missing = sum(tile["still"] is None for tile in tiles)
@@ -103,7 +98,7 @@ def write_similar(
         space=space,
         model=model,
         reasons=list(reasons),
-        query_still=view.still(query[len(query) // 2]),
+        query_still=_still(view, query),
         frames=len(query),
         tiles=tiles,
         missing=missing,
@@ -113,42 +108,28 @@ def write_similar(
         data={
             "limbs": _LIMBS,
             "side": SIDE,
-            "query": view.pack(query),
+            "query": _pack(view, query),
             "tiles": [tile.pop("animation") for tile in tiles],
         },
     )
     return write_page(destination, html)
 
 
-class _View:
-    """Where a drawing's square lies: the same for all clips of a page, so that places can be compared."""
-
-    def __init__(self, clips: Sequence[Points]) -> None:
-        every = np.concatenate([np.asarray(clip, np.float64).reshape(-1, 2) for clip in clips])
-        every = np.clip(every[np.isfinite(every).all(axis=1)], -_LARGEST, _LARGEST)
-        low, high = (every.min(axis=0), every.max(axis=0)) if len(every) else (np.zeros(2), np.ones(2))
-        self._middle = (low + high) / 2
-        self._scale = SIDE * 0.92 / max(float((high - low).max()), 1e-6)
-
-    def place(self, points: Points) -> NDArray[np.float64]:
-        """Points in the page's units."""
-        inside = np.clip(np.asarray(points, np.float64), -_LARGEST, _LARGEST)
-        return (inside - self._middle) * self._scale + SIDE / 2
-
-    def pack(self, clip: Points) -> list[list[int | None]]:
-        """Each frame as x, y, x, y, ...; None where a point was not seen."""
-        placed = self.place(clip).reshape(len(clip), -1)
-        return [[None if np.isnan(v) else round(float(v)) for v in frame] for frame in placed]
-
-    def still(self, frame: Points) -> Markup:
-        """One frame as a drawing."""
-        points = np.zeros((WHOLE_BODY_KEYPOINTS, 3), np.float32)
-        points[WHOLE_BODY_INDEX, :2] = self.place(frame)
-        points[WHOLE_BODY_INDEX, 2] = np.isfinite(points[WHOLE_BODY_INDEX, :2]).all(axis=1)
-        return still(points, SIDE, SIDE)
+def _pack(view: Square, clip: Points) -> list[list[int | None]]:
+    """Each frame as x, y, x, y, ...; None where a point was not seen."""
+    placed = view.place(clip).reshape(len(clip), -1)
+    return [[None if np.isnan(v) else round(float(v)) for v in frame] for frame in placed]
 
 
-def _tile(sign: SimilarSign, query: Points, other: Points | None, view: _View, anchor: str) -> dict[str, Any]:
+def _still(view: Square, clip: Points) -> Markup:
+    """The middle frame as a drawing."""
+    middle = len(clip) // 2
+    return still(view.points(clip[middle : middle + 1])[0], SIDE, SIDE)
+
+
+def _tile(
+    sign: SimilarSign, query: Points, other: Points | None, view: Square, anchor: str
+) -> dict[str, Any]:
     tile: dict[str, Any] = {
         **_row(sign, anchor),
         "still": None,
@@ -162,9 +143,9 @@ def _tile(sign: SimilarSign, query: Points, other: Points | None, view: _View, a
     order = np.argsort(-np.nan_to_num(differences, nan=-1.0), kind="stable")[:MARKED].tolist()
     marked = [point for point in order if differences[point] >= LEAST_MARKED]
     warped = other[alignment.partner(len(query))]
-    tile["still"] = view.still(warped[len(warped) // 2])
+    tile["still"] = _still(view, warped)
     tile["differences"] = [(point_name(p), f"{differences[p]:.2f}") for p in marked]
-    tile["animation"] = {"points": view.pack(warped), "marked": marked}
+    tile["animation"] = {"points": _pack(view, warped), "marked": marked}
     return tile
 
 

@@ -13,7 +13,7 @@ from signlens.orientation.depth.landmark import landmark_depth
 from signlens.orientation.geometry import shoulder_frame
 from signlens.pose.clip import PoseClip
 from signlens.report.drawing import WHOLE_BODY_LIMBS, still
-from signlens.report.page import render, write_page
+from signlens.report.rendering import render, write_page
 
 MOST_FRAMES = 240
 """A longer clip is shown by evenly spaced frames."""

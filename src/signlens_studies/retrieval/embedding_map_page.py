@@ -14,7 +14,7 @@ from signlens.evaluation.metrics import bootstrap
 from signlens.evaluation.results import describe_intervals
 from signlens.evaluation.systems import Settings
 from signlens.report.drawing import MISSING, WHOLE_BODY_LIMBS
-from signlens.report.page import render, write_page
+from signlens.report.rendering import render, write_page
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX
 from signlens_studies.reproduction import PAPER, Reproduction, Row
 from signlens_studies.retrieval.embedding_map import (

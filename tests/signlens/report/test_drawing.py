@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 
 import numpy as np
+import pytest
 from made_clips import waving_pose
 
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND
@@ -14,11 +14,13 @@ from signlens.report.drawing import (
     FIXED_POINT,
     MISSING,
     WHOLE_BODY_LIMBS,
+    Square,
     drawn_points,
     pack_keypoints,
-    signing_space,
     still,
 )
+from signlens.retrieval.building import signing_skeleton
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX
 
 
 def test_packed_points_come_back() -> None:
@@ -47,26 +49,23 @@ def test_a_point_with_hardly_any_confidence_is_still_not_missing() -> None:
 
 
 def test_gallery_drawing_fills_its_square_and_keeps_proportions() -> None:
-    pose = waving_pose(20)
-    points = signing_space(pose, 160)
-    upper = np.concatenate([points[:, :13], points[:, RIGHT_HAND]], axis=1)
-    assert upper[..., :2].min() >= 0
-    assert upper[..., :2].max() <= 160
-    hips, shoulders = points[0, 12, 1] - points[0, 6, 1], points[0, 5, 0] - points[0, 6, 0]
-    k = pose.keypoints
-    assert np.isclose(hips / shoulders, (k[0, 12, 1] - k[0, 6, 1]) / (k[0, 5, 0] - k[0, 6, 0]), rtol=1e-4)
+    clip = signing_skeleton(waving_pose(20))
+    drawn = Square([clip], 160).place(clip)
+    low, high = np.nanmin(drawn, axis=(0, 1)), np.nanmax(drawn, axis=(0, 1))
+    assert (low >= 0).all()
+    assert (high <= 160).all()
+    assert (high - low).max() == pytest.approx(0.92 * 160)
+    across, along = (np.diff(points[0, :2], axis=0)[0] for points in (clip, drawn))
+    assert np.allclose(along / np.linalg.norm(along), across / np.linalg.norm(across))
 
 
-def test_gallery_drawing_does_not_depend_on_place_or_size() -> None:
-    pose = waving_pose(8)
-    moved = pose.keypoints.copy()
-    moved[..., :2] = moved[..., :2] * 2.5 + np.asarray([70, -30], dtype=np.float32)
-    assert np.allclose(
-        signing_space(pose, 160),
-        signing_space(replace(pose, keypoints=moved), 160),
-        atol=1e-2,
-        equal_nan=True,
-    )
+def test_gallery_drawing_leaves_out_what_was_not_seen() -> None:
+    clip = signing_skeleton(waving_pose(8)).copy()
+    clip[3, 5] = np.nan
+    points = Square([clip], 160).points(clip)
+    assert points.shape == (len(clip), 133, 3)
+    assert points[3, WHOLE_BODY_INDEX[5], 2] == 0
+    assert points[..., 2].sum() == np.isfinite(clip).all(axis=-1).sum()
 
 
 def test_limbs_join_points_of_the_layout() -> None:

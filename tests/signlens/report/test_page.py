@@ -81,7 +81,7 @@ def full_page(folder: Path) -> Path:
         folder / "report.html",
         pose=waving_pose(),
         frames=pictures(),
-        gallery_poses=gallery(),
+        skeletons=gallery(),
         provenance={"command": "signlens recognize", "options": {"boost": 0.5, "streams": ["joint", "bone"]}},
     )
 

@@ -70,7 +70,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 folder / "answered.html",
                 pose=waving_pose(),
                 frames=pictures(),
-                gallery_poses=gallery(),
+                skeletons=gallery(),
             ),
         ),
         (degraded(), write_report(degraded(), folder / "degraded.html", pose=waving_pose())),
