@@ -7,8 +7,6 @@ SignLens, 2 wrong usage, 3 an input was rejected, 4 a part is missing, 130 inter
 Rooms are imported inside the verbs, so that each starts with what it needs.
 """
 
-from importlib import import_module
-
 # Importing a verb's file adds it to the application; `--help` lists verbs in this order.
 from signlens.cli import recognize  # isort: skip
 from signlens.cli import extract  # isort: skip
@@ -23,12 +21,6 @@ from signlens.cli import doctor  # isort: skip
 from signlens.cli import rotate  # isort: skip
 from signlens.cli import signer  # isort: skip
 from signlens.cli.shared import app
-
-# Until commands of installed packages are found by their entry points.
-app.add_typer(import_module("signlens_studies.commands.reproduce").app, name="reproduce")
-_emosign = import_module("signlens_studies.commands.emosign")
-emosign.emosign_app.add_typer(_emosign.run_app, name="run")
-emosign.emosign_app.command("grammar")(_emosign.grammar)
 
 __all__ = [
     "app",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from signlens.cli.evaluate import Draws, Seed, print_table, wide_console
+from signlens.cli.plugins import OpenGroup
 from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json, say
 from signlens.errors import UsageError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 emosign_app = typer.Typer(
+    cls=OpenGroup,
     help="Emotion in signing: the EmoSign benchmark; agreement of annotators; ELAN files.",
     no_args_is_help=True,
 )

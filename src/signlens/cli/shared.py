@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 
 import signlens
+from signlens.cli.plugins import OpenGroup
 from signlens.errors import SignLensError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ NOTES = (
 
 app = typer.Typer(
     name="signlens",
+    cls=OpenGroup,
     help="Read a video of one isolated sign: its gloss, the expression of the face, similar signs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
