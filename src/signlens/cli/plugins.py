@@ -1,8 +1,8 @@
 """Verbs of other installed packages: entry points of the group ``signlens.commands``.
 
 An entry point is named by the path of its verb, with dots (``reproduce``, ``emosign.run``); it is a typer
-application, which becomes a group of verbs, or a function, which becomes one. It is loaded only when its verb,
-or the list of all verbs, is asked for.
+application, which becomes a group of verbs, or a function, which becomes one. It is loaded only when its
+verb, or the list of all verbs, is asked for.
 """
 
 from __future__ import annotations
