@@ -57,12 +57,13 @@ def fits(line: Line) -> None:
             words = words[1:]
         if not words or words[0] in ("--help", "VERB", "NAME", "SUBJECT", "..."):
             return
-        child = command.get_command(context, words[0])
-        assert child is not None, f"{name} has no {words[0]}"
-        name, words, command = f"{name} {words[0]}", words[1:], child
-        context = command.context_class(command, info_name=name, parent=context)
+        verb, words = words[0], words[1:]
+        command = command.get_command(context, verb)
+        assert command is not None, f"{name} has no {verb}"
+        name = f"{name} {verb}"
+        context = command.context_class(command, info_name=verb, parent=context)
     if line.whole and "--help" not in words and "..." not in line.text:
-        command.make_context(name, words, parent=context.parent)
+        command.make_context(context.info_name, words, parent=context.parent)
         return
     options = {
         option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
