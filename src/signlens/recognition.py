@@ -23,9 +23,6 @@ from signlens.retrieval.gallery import SimilarSign
 from signlens.signing.intensity import Intensity
 from signlens.signing.markers import Marker
 
-SCHEMA = 2
-"""Version of the JSON document."""
-
 Status = Literal["ok", "degraded", "rejected"]
 
 
@@ -122,166 +119,12 @@ class Recognition:
         return cls(path=str(source), status="rejected", reasons=(Reason.of_error(error),))
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON document of the command line, with plain types only."""
-        clip: dict[str, Any] = {"path": self.path}
-        if self.clip is not None:
-            clip = {
-                "path": self.path,
-                "frames": self.clip.frames,
-                "fps": round(self.clip.fps, 3),
-                "duration_s": round(self.clip.duration_s, 3),
-                "width": self.clip.width,
-                "height": self.clip.height,
-            }
-        pose = None
-        if self.pose is not None:
-            part = self.pose.coverage
-            pose = {
-                "extractor": self.pose.extractor,
-                "version": self.pose.version,
-                "frames": self.pose.frames,
-                "coverage": {
-                    name: round(getattr(part, name), 4)
-                    for name in ("body", "left_hand", "right_hand", "face")
-                },
-            }
-        orientation = None
-        if self.orientation is not None:
-            turn = self.orientation
-            orientation = {
-                "yaw_degrees": None if turn.yaw_degrees is None else round(turn.yaw_degrees, 1),
-                "roll_degrees": None if turn.roll_degrees is None else round(turn.roll_degrees, 1),
-                "turned_by_degrees": round(turn.turned_by_degrees, 1),
-                "levelled_by_degrees": round(turn.levelled_by_degrees, 1),
-                "sentences": list(turn.sentences),
-            }
-        emotion = None
-        if self.emotion is not None:
-            emotion = {
-                "provider": self.emotion.provider,
-                "version": self.emotion.version,
-                "probabilities": {k: round(v, 4) for k, v in self.emotion.probabilities.items()},
-                "valence": _rounded(self.emotion.valence),
-                "arousal": _rounded(self.emotion.arousal),
-                "coverage": round(self.emotion.coverage, 4),
-                "pictured": round(self.emotion.pictured, 4),
-                "signer_baseline": self.emotion.signer_baseline,
-                "timeline": [
-                    {
-                        "t_s": round(m.t_s, 3),
-                        **{k: round(v, 4) for k, v in m.probabilities.items()},
-                        **{
-                            k: round(v, 4)
-                            for k, v in (("valence", m.valence), ("arousal", m.arousal))
-                            if v is not None
-                        },
-                    }
-                    for m in self.emotion.timeline
-                ],
-            }
-        return {
-            "schema": SCHEMA,
-            "status": self.status,
-            "reasons": [reason.to_json() for reason in self.reasons],
-            "clip": clip,
-            "pose": pose,
-            "orientation": orientation,
-            "answer": None
-            if self.answer is None
-            else {
-                "kind": self.answer.kind,
-                "gloss": self.answer.gloss,
-                "explanation": self.answer.explanation,
-            },
-            "predictions": [
-                {
-                    "gloss": p.gloss,
-                    "probability": round(p.probability, 6),
-                    "evidence": {
-                        "skeleton": round(p.evidence.skeleton, 4),
-                        "emotion": round(p.evidence.emotion, 4),
-                        "retrieval": round(p.evidence.retrieval, 4),
-                    },
-                }
-                for p in self.predictions
-            ],
-            "emotion": emotion,
-            "emotion_boost": None
-            if self.boost is None
-            else {
-                "gloss_map": self.boost.gloss_map,
-                "gloss_map_sha256": self.boost.gloss_map_sha256,
-                "strength": self.boost.strength,
-                "top_k": self.boost.top_k,
-                "unknown_glosses": list(self.boost.unknown_glosses),
-                **({} if self.explaining is None else _explaining_json(self.explaining)),
-            },
-            "markers": None
-            if self.markers is None
-            else [
-                {
-                    "name": m.name,
-                    "onset_s": round(m.onset_s, 3),
-                    "offset_s": round(m.offset_s, 3),
-                    "strength": round(m.strength, 3),
-                    "confidence": round(m.confidence, 3),
-                    "function": m.function,
-                }
-                for m in self.markers
-            ],
-            "markers_reasons": [reason.to_json() for reason in self.markers_reasons],
-            "intensity": None if self.intensity is None else _intensity_json(self.intensity),
-            "fusion": None
-            if self.fusion is None
-            else {
-                "kind": self.fusion.kind,
-                "why": self.fusion.why,
-                "coefficients": {k: round(v, 6) for k, v in self.fusion.coefficients.items()},
-            },
-            "similar": [sign.to_json() for sign in self.similar],
-            "model": dict(self.model),
-            "timing_ms": {k: round(v, 2) for k, v in self.timing_ms.items()},
-        }
+        """The JSON document of the command line, with plain types only (`signlens.document.Document`)."""
+        from signlens.document import SCHEMA, Document, plain
 
-
-def _intensity_json(intensity: Intensity) -> dict[str, Any]:
-    return {
-        "hand": intensity.hand,
-        "speed": round(intensity.speed, 3),
-        "speed_ratio": round(intensity.speed_ratio, 3),
-        "size": round(intensity.size, 3),
-        "size_ratio": round(intensity.size_ratio, 3),
-        "repetitions": intensity.repetitions,
-        "periodicity": round(intensity.periodicity, 3),
-    }
-
-
-def _explaining_json(explaining: Explaining) -> dict[str, Any]:
-    return {
-        "markers_heeded": explaining.markers_heeded,
-        "probabilities": {k: round(v, 4) for k, v in explaining.probabilities.items()},
-        "explained_away": [
-            {
-                "emotion": c.emotion,
-                "before": round(c.before, 4),
-                "after": round(c.after, 4),
-                "markers": list(c.markers),
-            }
-            for c in explaining.explained_away
-        ],
-        "held_back": [
-            {
-                "gloss": h.gloss,
-                "emotion": h.emotion,
-                "markers": list(h.markers),
-                "term": round(h.term, 4),
-                "without_markers": round(h.without_markers, 4),
-            }
-            for h in explaining.held_back
-        ],
-        "negation": round(explaining.negation, 3),
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+        values = {**vars(self), "schema": SCHEMA, "clip": self.clip or {"path": self.path}}
+        boost, explaining = values.pop("boost"), values.pop("explaining")
+        if boost is not None:
+            boost = {**vars(boost), **({} if explaining is None else vars(explaining))}
+        del values["path"]
+        return plain(Document, {**values, "emotion_boost": boost})

@@ -38,6 +38,14 @@ if TYPE_CHECKING:
     from signlens.recognizer import Recognizer, Seen
 
 
+def _print_schema(wanted: bool) -> None:
+    if wanted:
+        from signlens.document import schema
+
+        print_json(schema())
+        raise typer.Exit()
+
+
 @app.command()
 def recognize(
     clips: Clips,
@@ -114,6 +122,12 @@ def recognize(
         bool, typer.Option("--as-filmed", help="Do not turn a signer to the camera who is turned or tilted.")
     ] = False,
     model: ModelFolder = None,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema", callback=_print_schema, is_eager=True, help="Print the JSON Schema of the document."
+        ),
+    ] = False,
 ) -> None:
     """Say which sign a clip shows, what the face shows, and which known signs look alike."""
     with errors_to_exit_codes():

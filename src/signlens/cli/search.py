@@ -100,13 +100,15 @@ def search(
         if report is not None:
             _write_report(report, clip, straight, found, folder, space, reasons)
         if as_json:
+            from signlens.document import Similar, plain
+
             print_json(
                 {
                     "clip": {"path": clip, "frames": poses.frames},
                     "reasons": [reason.to_json() for reason in reasons],
                     "space": space,
                     "search": "service" if service else "approximate" if approximate else "exact",
-                    "similar": [sign.to_json() for sign in found],
+                    "similar": [plain(Similar, sign) for sign in found],
                     "model": recognizer.identity,
                     "report": None if report is None else str(report),
                 }

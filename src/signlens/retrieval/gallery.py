@@ -561,15 +561,6 @@ class SimilarSign:
     split: str = ""
     signer: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """As the command line prints it."""
-        return {
-            "clip": self.clip,
-            "gloss": self.gloss,
-            "similarity": round(self.similarity, 4),
-            "split": self.split,
-        }
-
 
 def similar_sign(clip: GalleryClip, similarity: float) -> SimilarSign:
     """A clip of a gallery as a search gives it."""
