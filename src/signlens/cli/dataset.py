@@ -200,8 +200,8 @@ def _refuse_given(kind: str, options: Mapping[str, Any]) -> None:
 def _import_emosign(
     out: Path, sources: list[Path], videos: Path | None, options: Mapping[str, Any], as_json: bool
 ) -> None:
-    from signlens.emosign.command import MADE_UP
     from signlens.emosign.released_labels import import_emosign
+    from signlens.emosign.scoring import MADE_UP
 
     if len(sources) > 1:
         raise UsageError("SOURCE", "emosign is one CSV file", "name that one")

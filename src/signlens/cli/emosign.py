@@ -57,8 +57,8 @@ def agreement(
 ) -> None:
     """Say how far annotators agree: Krippendorff's alpha with intervals, weighted kappa of every two."""
     with errors_to_exit_codes():
-        from signlens.emosign import command
-        from signlens.emosign.agreement import LEVELS
+        from signlens.emosign import agreement as measures
+        from signlens.emosign.ratings import read_ratings
 
         if (ratings is None) == (not raters):
             raise UsageError(
@@ -68,11 +68,17 @@ def agreement(
             raise UsageError("--draws", f"{draws} is no number of resamples", "give 0 or more")
         if ratings is not None:
             if level is None:
-                raise UsageError("--level", "is needed", f"say how values differ: {', '.join(LEVELS)}")
-            found = command.agree_on_ratings(ratings, level, draws, seed)
+                raise UsageError(
+                    "--level", "is needed", f"say how values differ: {', '.join(measures.LEVELS)}"
+                )
+            table = measures.read_long_ratings(ratings)
+            own = measures.ratings_agreement(table, level, draws=draws, seed=seed)
+            found = {"file": str(ratings), **own}
         else:
-            levels = LEVELS[:3] if level is None else (level,)
-            found = command.agree_on_labels(raters or (), levels, intensity_base, draws, seed)
+            levels = measures.LEVELS[:3] if level is None else (level,)
+            given = read_ratings(raters or (), intensity_base)
+            own = measures.label_agreement(given, levels, draws=draws, seed=seed)
+            found = {"files": [str(path) for path in raters or ()], **own}
         if as_json:
             print_json(found)
         elif ratings is not None:
@@ -101,18 +107,17 @@ def _print_labels(console: Console, found: Mapping[str, Any]) -> None:
         cells = [c for a in (row["alpha"][level] for level in levels) for c in (_bare(a["alpha"]), _range(a))]
         kappas = [k["kappa"] for k in row["kappa"] if k["kappa"] is not None]
         mean = f"{sum(kappas) / len(kappas):.3f}" if kappas else "-"
-        rows.append((row["label"], *cells, f"{row['paper']:.3f}", mean))
-    paper = found["paper"]
+        rows.append((row["label"], *cells, mean))
     means = [c for level in levels for c in (_bare(found["overall"][level]["mean"]), "")]
-    rows.append(("mean", *means, f"{paper['mean_of_its_rows']:.3f}", ""))
+    rows.append(("mean", *means, ""))
     head = ["label"]
     for level in levels:
         head += [level, "95 %"]
     title = f"Krippendorff's alpha, {found['clips']} clips, {len(found['annotators'])} annotators"
-    print_table(console, title, (*head, "paper", "kappa"), rows)
+    print_table(console, title, (*head, "kappa"), rows)
     console.print(
-        f"The paper prints an average of {paper['average_printed']}; its eleven alphas have the mean "
-        f"{paper['mean_of_its_rows']}. kappa: mean over pairs of annotators, quadratic weights.",
+        "kappa: mean over pairs of annotators, quadratic weights. Beside the paper's figures: "
+        "signlens reproduce emosign-table2",
         markup=False,
     )
 
@@ -134,24 +139,26 @@ def score(
     raters: Raters = None,
     rule: Rule = "combinations",
     intensity_base: IntensityBase = None,
-    figures: Annotated[Path | None, typer.Option("--figures", help="Folder for figures (PNG).")] = None,
+    figures: Annotated[Path | None, typer.Option("--figures", hidden=True)] = None,
     draws: Draws = 2000,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Score a model's predictions on every task that they answer, with intervals by signer."""
     with errors_to_exit_codes():
-        from signlens.emosign import command
+        from signlens.emosign import scoring
+        from signlens.emosign.annotations import load_emosign
 
+        if figures is not None:
+            raise UsageError("--figures", "is a command of its own now", "see: signlens emosign figures")
         if draws < 1:
             raise UsageError("--draws", f"{draws} is no number of resamples", "give 1 or more")
-        found = command.score_file(
+        found = scoring.score_file(
             predictions,
-            annotations,
+            load_emosign(annotations, intensity_base=intensity_base),
             raters=raters or (),
             rule=rule,
             intensity_base=intensity_base,
-            figures=figures,
             draws=draws,
             seed=seed,
         )
@@ -160,7 +167,7 @@ def score(
             return
         _print_score(wide_console(), found)
         if found["data"]["made_up"]:
-            say(f"signlens: {command.MADE_UP}")
+            say(f"signlens: {scoring.MADE_UP}")
 
 
 _TASK_TITLES = {
@@ -202,8 +209,6 @@ def _print_score(console: Console, found: Mapping[str, Any]) -> None:
         console.print(f"- {task}: not scored, {why}", markup=False)
     for note in data["notes"]:
         console.print(f"- {note}", markup=False)
-    for path in found["figures"]:
-        console.print(f"- {path}", markup=False)
 
 
 def _percents(metric: Mapping[str, Any]) -> tuple[str, str]:
@@ -219,9 +224,6 @@ def _print_task(console: Console, title: str, task: Mapping[str, Any]) -> None:
     lines.append((f"always {task['majority']['class']}", task["majority"]))
     lines += [(f"{row['annotator']} against the others", row) for row in task["annotators"]]
     rows = [(who, *_percents(m["wacc"]), *_percents(m["wf1"]), str(m["clips"])) for who, m in lines]
-    for line in task["paper"]:
-        cells = (f"{line['wacc_percent']:.2f}", "", f"{line['wf1_percent']:.2f}", "", "")
-        rows.append((f"paper, {line['inputs']}: {line['model']}", *cells))
     print_table(console, title, ("", "wAcc", "95 %", "wF1", "95 %", "clips"), rows)
     found = [
         (name, *_percents(recall), str(model["support"][name])) for name, recall in model["recall"].items()
@@ -261,7 +263,7 @@ def template(
 ) -> None:
     """Write an ELAN template with EmoSign's three tasks, so that others can annotate in the same way."""
     with errors_to_exit_codes():
-        from signlens.emosign.elan import write_template
+        from signlens.emosign.elan_labels import write_template
 
         write_template(out)
         typer.echo(f"{out}: written; choose it in ELAN under File, New, Template")
@@ -276,9 +278,10 @@ def to_elan(
 ) -> None:
     """Write the labels as ELAN files, one a clip; in a file that exists everything else is kept."""
     with errors_to_exit_codes():
-        from signlens.emosign import command
+        from signlens.emosign.annotations import load_emosign
+        from signlens.emosign.elan_labels import write_elan_files
 
-        found = command.to_elan(annotations, out, videos)
+        found = write_elan_files(load_emosign(annotations, videos=videos), out)
         if as_json:
             print_json(found)
             return
@@ -298,9 +301,9 @@ def from_elan(
 ) -> None:
     """Gather annotated ELAN files into one file of ratings, for `agreement --raters` and `dataset import`."""
     with errors_to_exit_codes():
-        from signlens.emosign import command
+        from signlens.emosign.elan_labels import gather_elan_files
 
-        found = command.from_elan(files, out, annotator)
+        found = gather_elan_files(files, out, annotator)
         if as_json:
             print_json(found)
             return

@@ -18,12 +18,13 @@ from signlens.datasets.tables import Faults, read_csv
 from signlens.emosign.annotations import EMOTIONS
 from signlens.emosign.ratings import Rating
 from signlens.errors import InputRejected, UsageError
+from signlens.evaluation.metrics import interval, resampled_counts
 
 LEVELS = ("nominal", "ordinal", "interval", "ratio")
 KAPPA_WEIGHTS = ("nominal", "linear", "quadratic")
 LABELS = ("sentiment", *EMOTIONS)
 MAX_RATIO_VALUES = 2000
-_CHUNK = 200
+_NO_PAIR = "no unit has two ratings"
 _BLANK = ("", "*", ".", "na", "nan")
 
 
@@ -84,18 +85,21 @@ def _plain(value: float) -> float | None:
 
 
 def make_ratings(table: Mapping[tuple[str, str], float | str | None]) -> Ratings:
-    """Ratings out of ``{(unit, annotator): value}``; None is a missing one."""
+    """Ratings out of ``{(unit, annotator): value}``; None is a missing one.
+
+    >>> ratings = make_ratings({("a", "x"): 1, ("a", "y"): 1, ("b", "x"): 3, ("b", "y"): 2, ("c", "x"): 3})
+    >>> ratings.values.tolist()
+    [[0, 0], [2, 1], [2, -1]]
+    >>> round(krippendorff_alpha(ratings, "interval", draws=0).value, 3)
+    0.727
+    """
     units = tuple(dict.fromkeys(unit for unit, _ in table))
     annotators = tuple(dict.fromkeys(annotator for _, annotator in table))
     given = {key: value for key, value in table.items() if value is not None}
     numeric = all(isinstance(value, int | float) for value in given.values())
-    categories: Any
-    if numeric:
-        given = {key: float(value) for key, value in given.items()}
-        categories = tuple(sorted(set(given.values())))
-    else:
-        given = {key: str(value) for key, value in given.items()}
-        categories = tuple(sorted(set(given.values())))
+    kind: Any = float if numeric else str
+    given = {key: kind(value) for key, value in given.items()}
+    categories: Any = tuple(sorted(set(given.values())))
     place = {value: i for i, value in enumerate(categories)}
     row = {unit: i for i, unit in enumerate(units)}
     column = {annotator: i for i, annotator in enumerate(annotators)}
@@ -189,15 +193,11 @@ def krippendorff_alpha(ratings: Ratings, level: str, *, draws: int = 2000, seed:
     low = high = float("nan")
     undefined = 0.0
     if draws and units > 1 and np.isfinite(value):
-        rng = np.random.default_rng(seed)
-        drawn = rng.multinomial(units, np.full(units, 1 / units), size=draws).astype(np.float64)
-        found = np.concatenate(
-            [_alphas(drawn[i : i + _CHUNK], counts, numbers, level) for i in range(0, draws, _CHUNK)]
-        )
-        defined = found[np.isfinite(found)]
-        undefined = 1 - len(defined) / draws
-        if len(defined):
-            low, high = (float(v) for v in np.percentile(defined, [2.5, 97.5]))
+        drawn = resampled_counts(units, draws=draws, seed=seed)
+        found = np.concatenate([_alphas(times, counts, numbers, level) for times in drawn])
+        undefined = float(np.mean(~np.isfinite(found)))
+        spread = interval(value, found)
+        low, high = spread.low, spread.high
     return Alpha(level, value, low, high, units, int(counts.sum()), undefined)
 
 
@@ -253,6 +253,9 @@ def weighted_kappa(a: NDArray[np.int64], b: NDArray[np.int64], categories: int, 
 
     Returns:
         NaN when both use one and the same category only.
+
+    >>> round(weighted_kappa(np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2]), 3, "quadratic"), 3)
+    0.8
     """
     if weights not in KAPPA_WEIGHTS:
         raise UsageError("weights", f"{weights!r} is not known", f"choose one of {', '.join(KAPPA_WEIGHTS)}")
@@ -309,7 +312,7 @@ def pairwise_kappa(
 def label_agreement(
     ratings: Sequence[Rating], levels: Sequence[str] = LEVELS[:3], *, draws: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
-    """Agreement on each of EmoSign's labels, beside the paper's column.
+    """Agreement on each of EmoSign's labels, as plain values.
 
     Args:
         ratings: What the annotators said.
@@ -318,27 +321,49 @@ def label_agreement(
         draws: Resamples for each interval.
         seed: Seed of the resamples.
     """
-    from signlens_studies.emosign.paper import ALPHA, ALPHA_AVERAGE_PRINTED, alpha_mean
-
     rows: list[dict[str, Any]] = []
     for label in LABELS:
         own = ratings_of_label(ratings, label)
         alphas = {level: krippendorff_alpha(own, level, draws=draws, seed=seed).as_json() for level in levels}
         scale = tuple(range(-3, 4)) if label == "sentiment" else tuple(range(4))
-        kappas = pairwise_kappa(own, "quadratic", scale)
-        rows.append({"label": label, "alpha": alphas, "paper": ALPHA[label], "kappa": kappas})
+        rows.append({"label": label, "alpha": alphas, "kappa": pairwise_kappa(own, "quadratic", scale)})
     means = {}
     for level in levels:
         values = [row["alpha"][level]["alpha"] for row in rows]
         defined = [value for value in values if value is not None]
-        means[level] = {
-            "mean": _plain(float(np.mean(defined))) if defined else None,
-            "labels": len(defined),
-        }
+        mean = _plain(float(np.mean(defined))) if defined else None
+        means[level] = {"mean": mean, "labels": len(defined)}
     return {
         "annotators": sorted({r.annotator for r in ratings}),
         "clips": len({r.video_name for r in ratings}),
+        "draws": draws,
+        "seed": seed,
         "labels": rows,
         "overall": means,
-        "paper": {"average_printed": ALPHA_AVERAGE_PRINTED, "mean_of_its_rows": round(alpha_mean(), 3)},
+    }
+
+
+def ratings_agreement(ratings: Ratings, level: str, *, draws: int = 2000, seed: int = 0) -> dict[str, Any]:
+    """Krippendorff's alpha and the kappa of every two annotators, as plain values.
+
+    Args:
+        ratings: The ratings.
+        level: One of `LEVELS`.
+        draws: Resamples of the units.
+        seed: Seed of the resamples.
+
+    Raises:
+        UsageError: There is no such level.
+        InputRejected: The values are not on that level.
+    """
+    alpha = krippendorff_alpha(ratings, level, draws=draws, seed=seed)
+    why = "" if np.isfinite(alpha.value) else "every rating is the same" if alpha.units else _NO_PAIR
+    return {
+        **alpha.as_json(),
+        "undefined_because": why,
+        "all_units": len(ratings.units),
+        "annotators": list(ratings.annotators),
+        "draws": draws,
+        "seed": seed,
+        "kappa": pairwise_kappa(ratings, "nominal" if level == "nominal" else "quadratic"),
     }

@@ -1,4 +1,4 @@
-"""ELAN files (.eaf): EmoSign's labels in and out, beside whatever else annotators keep there.
+"""Reading and writing ELAN files (.eaf, .etf); what is EmoSign's in them: `signlens.emosign.elan_labels`.
 
 Files are made and read through pympi. Into a file that exists, only the tiers that are asked for are
 written: every other element of it stays as it is, because pympi alone would drop parts of a file that
@@ -14,78 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from signlens.datasets.tables import parse_integer
-from signlens.emosign.annotations import EMOTIONS, EmoSignClip
-from signlens.emosign.ratings import Rating
+from signlens.emosign.elan_tiers import FREE_TEXT, TYPE_OF_TIER, VOCABULARIES
 from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file
 from signlens.optional import require_extra
 
 MAX_BYTES = 64 * 2**20
 
-SIGN = "SIGN"
-SENTIMENT = "SENTIMENT"
-EMOTION_TIERS = {emotion: emotion.upper() for emotion in EMOTIONS}
-CONFIDENCE = "CONFIDENCE"
-CUE = "CUE"
-REASONING = "REASONING"
-GRAMMAR = "GRAMMAR"
-NON_MANUAL = (
-    "NMM_BROWS",
-    "NMM_EYES",
-    "NMM_GAZE",
-    "NMM_NOSE",
-    "NMM_CHEEKS",
-    "NMM_MOUTH",
-    "NMM_HEAD",
-    "NMM_BODY",
-)
-GRAMMAR_MARKERS = (
-    "topic",
-    "wh-question",
-    "yes/no-question",
-    "rhetorical question",
-    "conditional",
-    "negation",
-    "relative clause",
-    "role shift",
-)
-TIERS = (
-    SIGN,
-    SENTIMENT,
-    *EMOTION_TIERS.values(),
-    CONFIDENCE,
-    CUE,
-    REASONING,
-    GRAMMAR,
-    *NON_MANUAL,
-)
-
-_VOCABULARIES = {
-    "EmoSign sentiment": tuple(
-        (str(value), words)
-        for value, words in zip(
-            range(-3, 4),
-            (
-                "very negative",
-                "negative",
-                "slightly negative",
-                "neutral",
-                "slightly positive",
-                "positive",
-                "very positive",
-            ),
-            strict=True,
-        )
-    ),
-    "EmoSign intensity": (("0", "not there"), ("1", "slight"), ("2", "clear"), ("3", "strong")),
-    "Grammatical marker": tuple((marker, "") for marker in GRAMMAR_MARKERS),
-}
-_FREE_TEXT = "EmoSign text"
-_TYPE_OF = (
-    {SENTIMENT: "EmoSign sentiment", GRAMMAR: "Grammatical marker"}
-    | dict.fromkeys(EMOTION_TIERS.values(), "EmoSign intensity")
-    | dict.fromkeys((SIGN, CONFIDENCE, CUE, REASONING, *NON_MANUAL), _FREE_TEXT)
-)
 # The order that ELAN's schema asks for.
 _ORDER = (
     "LICENSE",
@@ -244,7 +179,8 @@ def write_elan(
 
     Args:
         path: The file to write.
-        tiers: Name of each tier to its annotations, which must not overlap. Tiers of `TIERS` get their
+        tiers: Name of each tier to its annotations, which must not overlap. Tiers of
+            `signlens.emosign.elan_tiers` get their
             vocabularies.
         into: A file whose other elements are all kept as they are; a tier that it has as well keeps
             its attributes and gets these annotations. It may be `path` itself.
@@ -301,19 +237,19 @@ def _checked(name: str, given: Iterable[Annotation]) -> list[Annotation]:
 
 
 def _add_tier(document: Any, name: str, given: Sequence[Annotation]) -> None:
-    kind = _TYPE_OF.get(name, _FREE_TEXT)
+    kind = TYPE_OF_TIER.get(name, FREE_TEXT)
     if kind not in document.linguistic_types:
         parameters = {
             "LINGUISTIC_TYPE_ID": kind,
             "TIME_ALIGNABLE": "true",
             "GRAPHIC_REFERENCES": "false",
         }
-        if kind in _VOCABULARIES:
+        if kind in VOCABULARIES:
             parameters["CONTROLLED_VOCABULARY_REF"] = kind
             document.add_language(*_LANGUAGE)
             document.add_controlled_vocabulary(kind)
             document.add_cv_description(kind, _LANGUAGE[0])
-            for value, words in _VOCABULARIES[kind]:
+            for value, words in VOCABULARIES[kind]:
                 entry = f"{kind.replace(' ', '_')}_{value}".replace("/", "_").replace(" ", "_")
                 document.add_cv_entry(kind, entry, [(value, _LANGUAGE[0], words or None)])
         document.add_linguistic_type(kind, param_dict=parameters)
@@ -406,98 +342,3 @@ def _insert(root: ET.Element, element: ET.Element) -> None:
     places = [i for i, other in enumerate(root) if other.tag in before]
     element.tail = element.tail or "\n    "
     root.insert(places[-1] + 1 if places else 0, element)
-
-
-def write_template(path: Path) -> None:
-    """Write an annotation template: EmoSign's three tasks, and tiers for grammar beside them.
-
-    Sentiment (-3..3) and the ten emotions (0..3) are picked from lists, for the whole clip;
-    confidence is a number of 0..100; CUE takes the moments that carry the emotion, REASONING the
-    annotator's words on the whole clip.
-
-    Args:
-        path: ``.etf``, which ELAN takes as a template, or ``.eaf``.
-
-    Raises:
-        UsageError: The file has another ending.
-        PartMissing: pympi is not installed.
-    """
-    if path.suffix.casefold() not in (".etf", ".eaf"):
-        raise UsageError(path, "is neither .etf nor .eaf", "give one of these endings")
-    write_elan(path, {name: () for name in TIERS})
-
-
-def tiers_of_clip(
-    clip: EmoSignClip,
-    duration_ms: int,
-    *,
-    signs: Sequence[Annotation] = (),
-    markers: Mapping[str, Sequence[Annotation]] | None = None,
-) -> dict[str, tuple[Annotation, ...]]:
-    """A clip's labels as tiers.
-
-    Args:
-        clip: The clip.
-        duration_ms: Its length: sentiment and emotions span it.
-        signs: Glosses with their times.
-        markers: Annotations of `GRAMMAR` and of tiers of `NON_MANUAL`.
-
-    Raises:
-        UsageError: A marker's tier is unknown.
-    """
-    markers = markers or {}
-    unknown = [name for name in markers if name not in (GRAMMAR, *NON_MANUAL)]
-    if unknown:
-        raise UsageError(
-            "markers", f"{unknown[0]} is no tier for them", "choose GRAMMAR or one of NON_MANUAL"
-        )
-    tiers: dict[str, tuple[Annotation, ...]] = {name: () for name in TIERS if name != CONFIDENCE}
-    tiers[SIGN] = tuple(signs)
-    tiers[SENTIMENT] = (Annotation(0, duration_ms, str(clip.sentiment)),)
-    for emotion, name in EMOTION_TIERS.items():
-        tiers[name] = (Annotation(0, duration_ms, str(clip.emotions[emotion])),)
-    tiers[CUE] = tuple(Annotation(round(b * 1000), round(e * 1000), "") for b, e in clip.cue_intervals)
-    if clip.cues:
-        tiers[REASONING] = (Annotation(0, duration_ms, "\n".join(clip.cues)),)
-    return tiers | {name: tuple(given) for name, given in markers.items()}
-
-
-def rating_of_file(path: Path, annotator: str, video_name: str | None = None) -> Rating:
-    """One annotator's labels out of an annotated file.
-
-    Args:
-        path: The .eaf file, made from the template.
-        annotator: Who annotated.
-        video_name: Which clip; the file's name by default.
-
-    Raises:
-        InputRejected: A label has a value that is none of its scale, or stands there several times.
-    """
-    tiers = read_elan(path).tiers
-
-    def label(tier: str, low: int, high: int) -> int | None:
-        texts = [a.value.strip() for a in tiers.get(tier, ()) if a.value.strip()]
-        if len(texts) > 1:
-            raise InputRejected(path, f"tier {tier} has {len(texts)} values", "give one for the whole clip")
-        if not texts:
-            return None
-        value = parse_integer(texts[0])
-        if value is None or not low <= value <= high:
-            raise InputRejected(
-                path, f"tier {tier} says {texts[0]!r}", f"give a whole number of {low}..{high}"
-            )
-        return value
-
-    sentiment = label(SENTIMENT, -3, 3)
-    emotions = {emotion: label(name, 0, 3) for emotion, name in EMOTION_TIERS.items()}
-    words = [a.value.strip() for name in (REASONING, CUE) for a in tiers.get(name, ())]
-    intervals = tuple((a.start_ms / 1000, a.end_ms / 1000) for a in tiers.get(CUE, ()))
-    return Rating(
-        video_name or path.stem,
-        annotator,
-        sentiment,
-        emotions,
-        label(CONFIDENCE, 0, 100),
-        "\n".join(word for word in words if word),
-        intervals,
-    )

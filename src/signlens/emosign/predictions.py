@@ -78,6 +78,13 @@ class Prediction:
     cue: str | None = None
     cue_intervals: tuple[tuple[float, float], ...] | None = None
 
+    @property
+    def presence(self) -> Mapping[str, bool] | None:
+        """Which of the ten emotions are there; empty for a refusal, None if not said at all."""
+        if self.present is not None or self.intensities is None:
+            return self.present
+        return {emotion: value > 0 for emotion, value in self.intensities.items()}
+
 
 def read_predictions(path: Path) -> list[Prediction]:
     """Read predictions from ``.csv`` or ``.jsonl``.

@@ -1,4 +1,4 @@
-"""Recognition metrics: pure functions of scores and labels, with bootstrap intervals.
+"""Metrics and their bootstrap intervals: pure functions of scores and labels.
 
 A tie never helps: a clip is right at k only if fewer than k other classes score at least as high as the
 true one, and the class that counts as predicted in a tie for the best is not the true one.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,23 +51,16 @@ class Interval:
 
 
 def true_class_rank(scores: Scores, labels: Labels) -> NDArray[np.int64]:
-    """(N,) how many other classes score at least as high as the true one; 0 is recognised.
-
-    Args:
-        scores: (N, C), larger is better.
-        labels: (N,) true classes.
-    """
+    """(N,) how many other classes score at least as high in (N, C) as the true one; 0 is recognised."""
     true = np.take_along_axis(scores, labels[:, None], axis=1)
     return np.asarray((scores >= true).sum(axis=1) - 1, np.int64)
 
 
 def top_k_hits(scores: Scores, labels: Labels, k: int) -> NDArray[np.bool_]:
-    """(N,) whether the true class is among the k best; a tie counts against it.
+    """(N,) whether the true class is among the k best of (N, C) scores; a tie counts against it.
 
-    Args:
-        scores: (N, C), larger is better.
-        labels: (N,) true classes.
-        k: How many.
+    >>> top_k_hits(np.array([[0.1, 0.9], [0.5, 0.5]]), np.array([1, 0]), k=1).tolist()
+    [True, False]
     """
     return np.asarray(true_class_rank(scores, labels) < k)
 
@@ -78,6 +72,9 @@ def expected_calibration_error(probabilities: Scores, labels: Labels, bins: int 
         probabilities: (N, C), rows sum to 1.
         labels: (N,).
         bins: Number of bins.
+
+    >>> expected_calibration_error(np.array([[0.75, 0.25], [0.75, 0.25]]), np.array([0, 1]))
+    0.25
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     gaps = _calibration_gaps(confidence, top_k_hits(probabilities, labels, 1), bins)
@@ -95,6 +92,52 @@ def _calibration_gaps(confidence: Floats, right: NDArray[np.bool_], bins: int) -
 def negative_log_likelihood(log_probabilities: Scores, labels: Labels) -> float:
     """Mean of -log p(true class), in nats."""
     return float(-np.take_along_axis(log_probabilities, labels[:, None], axis=1).mean())
+
+
+# -- one answer a clip, also none -------------------------------------------------------------------
+
+
+def confusion_matrix(labels: Labels, predictions: Labels, classes: int) -> NDArray[np.int64]:
+    """(C, C + 1) clips of each true class (rows) by predicted class; the last column is those without answer.
+
+    Args:
+        labels: (N,) true classes, 0..C-1.
+        predictions: (N,) classes, -1 where there is no answer.
+        classes: C.
+
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, -1]), 2).tolist()
+    [[1, 1, 0], [0, 0, 1]]
+    """
+    answered = np.where(predictions < 0, classes, predictions)
+    flat = np.bincount(labels * (classes + 1) + answered, minlength=classes * (classes + 1))
+    return np.asarray(flat.reshape(classes, classes + 1))
+
+
+def recall_per_class(matrix: NDArray[np.int64]) -> Floats:
+    """(C,) share of each class's clips that was found, by a `confusion_matrix`; NaN for a class without."""
+    support = matrix.sum(axis=1)
+    return np.asarray(np.diagonal(matrix) / np.where(support > 0, support, np.nan))
+
+
+def balanced_accuracy(matrix: NDArray[np.int64]) -> float:
+    """Mean recall over the classes that have clips, by a `confusion_matrix`; NaN without any clip.
+
+    >>> balanced_accuracy(confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2))
+    0.75
+    """
+    recall = recall_per_class(matrix)
+    return float(recall[np.isfinite(recall)].mean()) if np.isfinite(recall).any() else float("nan")
+
+
+def weighted_f1(matrix: NDArray[np.int64]) -> float:
+    """F1 of each class, weighted by its clips, by a `confusion_matrix`; NaN without any clip."""
+    support = matrix.sum(axis=1)
+    named = support + matrix[:, :-1].sum(axis=0)
+    f1 = np.where(named > 0, 2 * np.diagonal(matrix) / np.maximum(named, 1), 0.0)
+    return float((f1 * support).sum() / support.sum()) if support.any() else float("nan")
+
+
+# -- all metrics of recognition ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +267,7 @@ def measure(of: Outcomes) -> dict[str, float]:
 
 
 def resampled_counts(
-    n: int, groups: NDArray[np.int64] | None = None, draws: int = 2000, seed: int = 0
+    n: int, groups: NDArray[Any] | None = None, draws: int = 2000, seed: int = 0
 ) -> Iterator[Floats]:
     """How often each clip is drawn in each bootstrap resample, some resamples at a time.
 
@@ -252,7 +295,7 @@ def resampled_counts(
 def bootstrap(
     values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_],
     *,
-    groups: NDArray[np.int64] | None = None,
+    groups: NDArray[Any] | None = None,
     draws: int = 2000,
     seed: int = 0,
 ) -> Interval:
@@ -263,6 +306,10 @@ def bootstrap(
         groups: (N,) clips of one group are drawn together (recordings of one signer); None draws clips.
         draws: Number of resamples.
         seed: Seed of the resamples.
+
+    >>> found = bootstrap(np.array([1, 1, 1, 0]), draws=100)
+    >>> found.low <= found.value == 0.75 <= found.high
+    True
     """
     values = np.asarray(values, dtype=np.float64)
     found = [
@@ -271,16 +318,53 @@ def bootstrap(
     return interval(float(values.mean()), np.concatenate(found))
 
 
+def bootstrap_statistic(
+    statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    n: int,
+    *,
+    groups: NDArray[Any] | None = None,
+    draws: int = 2000,
+    seed: int = 0,
+) -> list[Interval]:
+    """Any figures of clips, with percentile bootstrap intervals; draws as `bootstrap` does.
+
+    Args:
+        statistic: Of the places of the drawn clips, a clip as often as it was drawn; gives (M,) figures.
+            Resamples for which one is NaN are left out of its interval.
+        n: Number of clips.
+        groups: (N,) clips of one group are drawn together; None draws clips.
+        draws: Number of resamples.
+        seed: Seed of the resamples.
+
+    >>> age = np.array([20.0, 30.0, 70.0])
+    >>> bootstrap_statistic(lambda rows: np.array([np.median(age[rows])]), len(age), draws=100)[0].value
+    30.0
+    """
+    values = np.asarray(statistic(np.arange(n)), np.float64)
+    drawn = []
+    for counts in resampled_counts(n, groups, draws, seed):
+        # Few groups can be drawn in few ways (four in 35): each is computed once.
+        ways, way = np.unique(counts, axis=0, return_inverse=True)
+        of_way = [statistic(np.repeat(np.arange(n), times.astype(np.int64))) for times in ways]
+        drawn.append(np.array(of_way).reshape(len(ways), len(values))[way.reshape(-1)])
+    return [
+        interval(float(value), column) for value, column in zip(values, np.concatenate(drawn).T, strict=True)
+    ]
+
+
 def interval(value: float, drawn: Floats, *, recentred: bool = False) -> Interval:
     """A value with the 2.5th and 97.5th percentile of its resamples.
 
     Args:
         value: Of the clips themselves.
-        drawn: (draws,) of their resamples.
+        drawn: (draws,) of their resamples; those that are not finite are left out.
         recentred: Move both ends by what the resamples' mean differs from the value. A resample holds some
             clips twice and others not, which by itself lowers a macro F1 with few clips a class, and raises a
             calibration error: without this the interval may not even hold the value.
     """
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn):
+        return Interval(value, float("nan"), float("nan"))
     low, high = np.percentile(drawn, [2.5, 97.5]) + (value - drawn.mean() if recentred else 0.0)
     return Interval(value, float(low), float(high))
 
@@ -304,7 +388,7 @@ def intervals(values: Mapping[str, float], drawn: Mapping[str, Floats]) -> dict[
 def bootstrap_metrics(
     systems: Mapping[str, Outcomes],
     *,
-    groups: NDArray[np.int64] | None = None,
+    groups: NDArray[Any] | None = None,
     draws: int = 2000,
     seed: int = 0,
     progress: Callable[[int], None] = lambda done: None,
@@ -336,7 +420,12 @@ def bootstrap_metrics(
 
 
 def wilson(right: int, of: int) -> Interval:
-    """A share of few clips, in percent, with Wilson's score interval (1927), which is sound for few."""
+    """A share of few clips, in percent, with Wilson's score interval (1927), which is sound for few.
+
+    >>> share = wilson(3, 4)
+    >>> f"{share.value} ({share.low:.1f} to {share.high:.1f})"
+    '75.0 (30.1 to 95.4)'
+    """
     z = 1.959963984540054
     share = right / of
     middle = (share + z * z / (2 * of)) / (1 + z * z / of)

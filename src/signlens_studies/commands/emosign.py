@@ -64,7 +64,7 @@ def _run(
     intensity_base: int | None,
     as_json: bool,
 ) -> None:
-    from signlens.emosign import command as texts
+    from signlens.emosign.scoring import MADE_UP
     from signlens_studies.emosign.baselines import runner
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -77,7 +77,7 @@ def _run(
         return
     _print_run(wide_console(), found)
     if found["data"]["made_up"]:
-        say(f"signlens: {texts.MADE_UP}")
+        say(f"signlens: {MADE_UP}")
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -423,7 +423,7 @@ def grammar(
 ) -> None:
     """Ask how much of each emotion follows from grammatical markers: matched pairs, partial effects."""
     with errors_to_exit_codes():
-        from signlens.emosign import command as texts
+        from signlens.emosign.scoring import MADE_UP
         from signlens_studies.emosign.grammar import analyse_files
 
         found = analyse_files(
@@ -440,7 +440,30 @@ def grammar(
             return
         _print_grammar(wide_console(), found)
         if found["data"]["made_up"]:
-            say(f"signlens: {texts.MADE_UP}")
+            say(f"signlens: {MADE_UP}")
+
+
+def figures(
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS", help="What a model says: .csv or .jsonl.")
+    ],
+    annotations: Annotations,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the figures (PNG).")],
+    rule: Rule = "combinations",
+    intensity_base: IntensityBase = None,
+    draws: Draws = 2000,
+    seed: Seed = 0,
+) -> None:
+    """Draw a score and what it was scored against: confusion, recall, distributions, co-occurrence."""
+    with errors_to_exit_codes():
+        from signlens.emosign.annotations import load_emosign
+        from signlens.emosign.scoring import score_file
+        from signlens_studies.emosign.figures import draw_figures
+
+        data = load_emosign(annotations, intensity_base=intensity_base)
+        found = score_file(predictions, data, rule=rule, draws=draws, seed=seed)
+        for path in draw_figures(found, data, out):
+            typer.echo(str(path))
 
 
 def _print_grammar(console: Console, found: Mapping[str, Any]) -> None:

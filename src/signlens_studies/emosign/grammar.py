@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from signlens.datasets.tables import Faults, listed, read_csv
 from signlens.emosign.annotations import EMOTIONS, EmoSign, load_emosign, utterance_of
-from signlens.emosign.elan import GRAMMAR, read_elan
+from signlens.emosign.elan import read_elan
+from signlens.emosign.elan_tiers import GRAMMAR
 from signlens.emosign.predictions import Prediction, read_predictions
 from signlens.emosign.tasks import multi_label, sentiment3_of
 from signlens.errors import InputRejected, UsageError

@@ -13,10 +13,9 @@ from typing import Any
 
 from signlens.emosign.agreement import LABELS, LEVELS, label_agreement
 from signlens.emosign.annotations import EmoSign, load_emosign
-from signlens.emosign.command import MADE_UP
 from signlens.emosign.predictions import read_predictions
 from signlens.emosign.ratings import read_ratings
-from signlens.emosign.scoring import score
+from signlens.emosign.scoring import MADE_UP, score
 from signlens.emosign.tasks import DEFAULT_RULE, EMOTION_CLASSES
 from signlens.evaluation.metrics import Interval
 from signlens.evaluation.systems import Settings

@@ -130,9 +130,9 @@ def test_the_interval_is_that_of_resampled_units():
         (f"u{i}", a): float(np.clip(truth[i] + rng.integers(-1, 2), 0, 3)) for i in range(25) for a in "abc"
     }
     ratings = make_ratings(given_ratings)
-    found = krippendorff_alpha(ratings, "interval", draws=300, seed=1)
+    found = krippendorff_alpha(ratings, "interval", draws=2000, seed=1)
     again = []
-    for _ in range(100):
+    for _ in range(400):
         drawn = {}
         for position, unit in enumerate(rng.integers(0, 25, 25)):
             drawn |= {(f"d{position}", a): given_ratings[f"u{unit}", a] for a in "abc"}
@@ -208,7 +208,7 @@ def test_bad_lines_and_levels_are_named(tmp_path):
         krippendorff_alpha(make_ratings({("1", "a"): -1.0, ("1", "b"): 1.0}), "ratio")
 
 
-def test_labels_stand_beside_the_papers_column():
+def test_every_label_has_its_agreement():
     emotions = dict.fromkeys(("joy", "excited", "surprise_pos", "surprise_neg", "worry"), 0)
     emotions |= dict.fromkeys(("sadness", "fear", "disgust", "frustration", "anger"), 1)
     ratings = [
@@ -221,6 +221,4 @@ def test_labels_stand_beside_the_papers_column():
     assert rows["sentiment"]["alpha"]["nominal"]["alpha"] == 1
     assert rows["joy"]["alpha"]["nominal"]["alpha"] < 0
     assert rows["fear"]["alpha"]["nominal"]["alpha"] is None
-    assert rows["fear"]["paper"] == 0.351
     assert found["overall"]["nominal"]["labels"] == 2
-    assert found["paper"] == {"average_printed": 0.593, "mean_of_its_rows": 0.418}

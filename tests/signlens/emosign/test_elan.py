@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signlens.emosign.annotations import EMOTIONS, EmoSignClip
-from signlens.emosign.elan import (
+from signlens.emosign.elan import Annotation, read_elan, write_elan
+from signlens.emosign.elan_labels import rating_of_file, tiers_of_clip, write_template
+from signlens.emosign.elan_tiers import (
     CUE,
     EMOTION_TIERS,
     GRAMMAR,
@@ -16,12 +18,6 @@ from signlens.emosign.elan import (
     SENTIMENT,
     SIGN,
     TIERS,
-    Annotation,
-    rating_of_file,
-    read_elan,
-    tiers_of_clip,
-    write_elan,
-    write_template,
 )
 from signlens.errors import InputRejected, UsageError
 

@@ -10,24 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emosign.annotations import EmoSign
+from signlens.emosign.class_scores import REFUSED_CLASS, answer_of, interval_unit, signer_intervals
 from signlens.emosign.predictions import Prediction
-from signlens.emosign.scoring import (
-    REFUSED_CLASS,
-    balanced_accuracy,
-    interval_unit,
-    paired_difference,
-    weighted_f1,
-)
 from signlens.emosign.tasks import (
     DEFAULT_RULE,
     REFUSED,
     TaskLabels,
     labels3,
     labels7,
-    sentiment3_of,
     single_emotion,
 )
 from signlens.evaluation.comparison import mcnemar
+from signlens.evaluation.metrics import balanced_accuracy, confusion_matrix, weighted_f1
 
 Ints = NDArray[np.int64]
 
@@ -62,40 +56,29 @@ def compare(
             continue
         signers = [data.clips[i].signer for i in task.rows]
         row: dict[str, Any] = {"clips": len(task.rows), "intervals_by": interval_unit(signers)}
-        for name, metric in (("wacc", balanced_accuracy), ("wf1", weighted_f1)):
-            difference = paired_difference(
-                _statistic(metric, task, a),
-                _statistic(metric, task, b),
-                signers,
-                draws,
-                seed,
-            )
+        differences = signer_intervals(_differences(task, a, b), signers, draws, seed)
+        for name, difference in zip(("wacc", "wf1"), differences, strict=True):
             row[name] = {"difference": difference.value, "low": difference.low, "high": difference.high}
         row["mcnemar"] = asdict(mcnemar(np.equal(a, task.labels), np.equal(b, task.labels)))
         found[task.task] = row
     return found
 
 
-def _statistic(
-    metric: Callable[[Ints, Ints, int], float], task: TaskLabels, said: Ints
-) -> Callable[[Ints], float]:
-    return lambda rows: metric(task.labels[rows], said[rows], len(task.classes))
+def _differences(task: TaskLabels, a: Ints, b: Ints) -> Callable[[Ints], NDArray[np.float64]]:
+    """WAcc and wF1 of the first less those of the second, on some rows."""
+
+    def statistic(rows: Ints) -> NDArray[np.float64]:
+        first, second = (
+            confusion_matrix(task.labels[rows], said[rows], len(task.classes)) for said in (a, b)
+        )
+        return np.array([metric(first) - metric(second) for metric in (balanced_accuracy, weighted_f1)])
+
+    return statistic
 
 
 def _answers(predictions: Sequence[Prediction], task: TaskLabels) -> Ints | None:
-    said = []
-    for i in task.rows:
-        prediction = predictions[i]
-        if task.task == "emotion":
-            answer = prediction.emotion
-        elif task.task == "sentiment7":
-            answer = prediction.sentiment
-        else:
-            answer = prediction.sentiment3
-            if answer is None and prediction.sentiment is not None:
-                given = prediction.sentiment
-                answer = REFUSED if given == REFUSED else sentiment3_of(int(given))
-        if answer is None:
-            return None
-        said.append(REFUSED_CLASS if answer == REFUSED else task.classes.index(answer))
-    return np.array(said, np.int64)
+    said = [answer_of(predictions[i], task.task) for i in task.rows]
+    if any(answer is None for answer in said):
+        return None
+    place = {name: i for i, name in enumerate(task.classes)} | {REFUSED: REFUSED_CLASS}
+    return np.array([place[str(answer)] for answer in said], np.int64)

@@ -23,7 +23,7 @@ STILL = np.tile([0.6, 0.8], (50, 1))
 
 @pytest.fixture(autouse=True)
 def few_chance_rows(monkeypatch):
-    monkeypatch.setattr("signlens.emosign.scoring.CHANCE_DRAWS", 5)
+    monkeypatch.setattr("signlens.emosign.class_scores.CHANCE_DRAWS", 5)
 
 
 @pytest.fixture(scope="module")

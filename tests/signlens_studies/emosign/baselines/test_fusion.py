@@ -22,7 +22,7 @@ TINY = fusion.FusionSettings(hidden=8, epochs=10, batch=64, learning_rate=0.02, 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch):
     torch.set_num_threads(1)
-    monkeypatch.setattr("signlens.emosign.scoring.CHANCE_DRAWS", 5)
+    monkeypatch.setattr("signlens.emosign.class_scores.CHANCE_DRAWS", 5)
 
 
 @pytest.fixture(scope="module")

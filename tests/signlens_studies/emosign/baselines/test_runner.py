@@ -18,7 +18,7 @@ VOCABULARY = sorted({w.strip(".,!") for text in WORDS.values() for w in text.spl
 
 @pytest.fixture(autouse=True)
 def few_chance_rows(monkeypatch):
-    monkeypatch.setattr("signlens.emosign.scoring.CHANCE_DRAWS", 5)
+    monkeypatch.setattr("signlens.emosign.class_scores.CHANCE_DRAWS", 5)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from signlens_studies.emosign.baselines.simple import constant, majority, random
 
 @pytest.fixture(autouse=True)
 def few_chance_rows(monkeypatch):
-    monkeypatch.setattr("signlens.emosign.scoring.CHANCE_DRAWS", 5)
+    monkeypatch.setattr("signlens.emosign.class_scores.CHANCE_DRAWS", 5)
 
 
 @pytest.fixture(scope="module")
