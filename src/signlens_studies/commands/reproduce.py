@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from signlens.cli.evaluate import By, Draws, GlossMapName, Seed, print_table, wide_console, with_interval
-from signlens.cli.shared import AsJson, errors_to_exit_codes, print_json
+from signlens.cli.shared import AsJson, print_json
 from signlens.errors import UsageError
+from signlens_studies.commands.options import REQUIRED, Options, add_command
 
 if TYPE_CHECKING:
-    from signlens_studies.emosign.tables import Scored
+    from signlens.evaluation.systems import Settings
     from signlens_studies.reproduction import Reproduction
     from signlens_studies.slr_sentiment.augmentation import Material
 
@@ -25,438 +26,327 @@ app = typer.Typer(
     help="Print one table of the papers from your data: theirs beside ours.", no_args_is_help=True
 )
 
-DatasetFolder = Annotated[Path, typer.Option("--dataset", help="Dataset folder.")]
-RunOf = Annotated[Path, typer.Option("--run", help="Folder of a run.")]
-Model = Annotated[
-    Path | None, typer.Option("--model", help="Folder of a sign model; the shipped one by default.")
-]
-Scores = Annotated[Path | None, typer.Option("--scores", help="Scores of any system (.npz).")]
-Predictions = Annotated[
-    Path | None, typer.Option("--predictions", help="Predicted classes alone (.csv: clip, label, pred...).")
-]
-Column = Annotated[
-    str | None, typer.Option("--column", help="Which column of predictions; the last by default.")
-]
-Weights = Annotated[
-    str | None, typer.Option("--weights", help="The ensemble of the scores; the paper's by default.")
-]
-Emotion = Annotated[
-    Path | None,
-    typer.Option("--emotion", help="What the faces show (.csv: clip, neutral .. contempt)."),
-]
-Glosses = Annotated[
-    Path | None, typer.Option("--glosses", help="The classes' names, such as WLASL's class list.")
-]
-FitOn = Annotated[
-    Path | None,
-    typer.Option(
-        "--fit-on", help="Scores of validation clips to learn the boost's strength on; else cross-fitted."
+
+def _path(name: str, text: str) -> Any:
+    return Annotated[Path | None, typer.Option(name, help=text)]
+
+
+def _needed(name: str, text: str) -> Any:
+    return Annotated[Path, typer.Option(name, help=text)]
+
+
+def _text(name: str, text: str) -> Any:
+    return Annotated[str | None, typer.Option(name, help=text)]
+
+
+def _several(kind: Any, name: str, text: str) -> Any:
+    return Annotated[list[kind] | None, typer.Option(name, help=f"{text}; once for each.")]
+
+
+OPTIONS: Options = {
+    "dataset": (_needed("--dataset", "Dataset folder."), REQUIRED),
+    "dataset_or_scores": (_path("--dataset", "Dataset folder, or scores that hold gloss and split."), None),
+    "run": (_needed("--run", "Folder of a run."), REQUIRED),
+    "model": (_path("--model", "Folder of a sign model; the shipped one by default."), None),
+    "scores": (_path("--scores", "Scores of any system (.npz)."), None),
+    "predictions": (_path("--predictions", "Predicted classes alone (.csv: clip, label, pred...)."), None),
+    "column": (_text("--column", "Which column of predictions; the last by default."), None),
+    "weights": (_text("--weights", "The ensemble of the scores; the paper's by default."), None),
+    "emotion": (_path("--emotion", "What the faces show (.csv: clip, neutral .. contempt)."), None),
+    "gloss_map": (GlossMapName, None),
+    "glosses": (_path("--glosses", "The classes' names, such as WLASL's class list."), None),
+    "gloss": (_text("--gloss", "In place of the paper's."), None),
+    "fit_on": (_path("--fit-on", "Scores of validation clips to learn on; else cross-fitted."), None),
+    "exclude_signer": (_several(str, "--exclude-signer", "Whose clips are left out, on both sides"), None),
+    "slope": (Annotated[float, typer.Option("--slope", help="Of the augmentation as printed.")], 1.0),
+    "tau": (
+        Annotated[float | None, typer.Option("--tau", help="An emotion is shown above this weight.")],
+        None,
     ),
-]
-ExcludeSigner = Annotated[
-    list[str] | None,
-    typer.Option("--exclude-signer", help="Whose clips are left out, on both sides; once for each."),
-]
-Slope = Annotated[float, typer.Option("--slope", help="Of the augmentation as printed.")]
-Tau = Annotated[float | None, typer.Option("--tau", help="An emotion is shown above this weight.")]
-Drawing = Annotated[
-    Path | None, typer.Option("--out", help="Also draw the figure into this file (.svg, .png, .pdf).")
-]
-Annotations = Annotated[Path, typer.Option("--annotations", help="EmoSign's labels.")]
-Answers = Annotated[Path, typer.Option("--predictions", help="What `emosign score` reads.")]
-Raters = Annotated[
-    list[Path] | None, typer.Option("--raters", help="What one annotator said; once for each.")
-]
-Rule = Annotated[str | None, typer.Option("--rule", help="Which clips are single expressions.")]
+    "annotations": (_needed("--annotations", "EmoSign's labels."), REQUIRED),
+    "answers": (_needed("--predictions", "What `emosign score` reads."), REQUIRED),
+    "raters": (_several(Path, "--raters", "What one annotator said"), None),
+    "rule": (_text("--rule", "Which clips are single expressions."), None),
+    "drawing": (_path("--out", "Also draw the figure into this file (.svg, .png, .pdf)."), None),
+    "folder": (_needed("--out", "Folder of its files."), REQUIRED),
+    "by": (By, "clip"),
+    "draws": (Draws, 2000),
+    "seed": (Seed, 0),
+    "as_json": (AsJson, False),
+}
 
 
-# -- recognition without emotion ----------------------------------------------------------------------
+def _add(name: str, text: str, named: str, make: Callable[..., Reproduction]) -> None:
+    """A table of some of `OPTIONS`; those of the intervals reach `make` as ``settings``."""
 
-
-@app.command()
-def table1(dataset: DatasetFolder, as_json: AsJson = False) -> None:
-    """The dataset: clips per split."""
-    with errors_to_exit_codes():
-        from signlens_studies.slr_sentiment import recognition_tables as tables
-
-        _show(tables.table1(dataset), as_json)
-
-
-@app.command()
-def table2(
-    scores: Scores = None,
-    predictions: Predictions = None,
-    weights: Weights = None,
-    column: Column = None,
-    exclude_signer: ExcludeSigner = None,
-    by: By = "clip",
-    draws: Draws = 2000,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Recognition without emotion, from scores or from predictions alone."""
-    with errors_to_exit_codes():
+    def run(*, as_json: bool, **values: Any) -> None:
         from signlens.evaluation.systems import Settings
-        from signlens_studies.slr_sentiment import recognition_tables as tables
 
-        settings = Settings(by=by, draws=draws, seed=seed)
-        left_out = _once(exclude_signer)
-        if scores is not None and predictions is None:
-            made = tables.table2_of_scores(scores, settings, weights=weights, exclude_signers=left_out)
-        elif predictions is not None and scores is None:
-            if weights is not None:
-                raise UsageError("--weights", "are for scores, not for predictions", "leave them out")
-            made = tables.table2_of_predictions(
-                predictions, settings, column=column, exclude_signers=left_out
-            )
+        how = {key: values.pop(key) for key in ("by", "draws", "seed", "fit_on") if key in values}
+        made = make(**values, **({"settings": Settings(**how)} if how else {}))
+        if as_json:
+            print_json(made.to_json())
         else:
-            raise UsageError("table2", "needs one of two", "give --scores FILE.npz or --predictions FILE.csv")
-        _show(made, as_json)
+            _print(made)
+
+    add_command(app, name, text, OPTIONS, f"{named} as_json", run)
 
 
-# -- recognition with emotion -------------------------------------------------------------------------
+# -- recognition, without and with emotion ------------------------------------------------------------
 
 
-def _add_confusion_table(name: str, text: str) -> None:
-    @app.command(name, help=text)
-    def command(
-        scores: Scores = None,
-        emotion: Emotion = None,
-        weights: Weights = None,
-        gloss_map: GlossMapName = None,
-        glosses: Glosses = None,
-        exclude_signer: ExcludeSigner = None,
-        tau: Tau = None,
-        by: By = "clip",
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens.evaluation.systems import Settings
-            from signlens_studies.slr_sentiment import confusion_tables as tables
+def _table1(dataset: Path) -> Reproduction:
+    from signlens_studies.slr_sentiment.recognition_tables import table1
 
-            material = _material(
-                name, "slr-sentiment-31", scores, emotion, Settings(by=by, draws=draws, seed=seed),
-                weights, gloss_map, glosses, exclude_signer,
-            )  # fmt: skip
-            _show({"table3": tables.table3, "table4": tables.table4}[name](material, tau), as_json)
+    return table1(dataset)
 
 
-_add_confusion_table("table3", "Whom an augmentation of all classes touches.")
-_add_confusion_table("table4", "Whom an augmentation of the ten best classes touches.")
-
-
-def _add_emotion_table(name: str, text: str) -> None:
-    @app.command(name, help=text)
-    def command(
-        scores: Scores = None,
-        emotion: Emotion = None,
-        predictions: Predictions = None,
-        column: Column = None,
-        weights: Weights = None,
-        gloss_map: GlossMapName = None,
-        glosses: Glosses = None,
-        fit_on: FitOn = None,
-        exclude_signer: ExcludeSigner = None,
-        slope: Slope = 1.0,
-        by: By = "clip",
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens.evaluation.systems import Settings
-            from signlens_studies.slr_sentiment import emotion_tables, predicted_tables
-
-            settings = Settings(by=by, draws=draws, seed=seed, fit_on=fit_on)
-            left_out = _once(exclude_signer)
-            if predictions is None:
-                material = _material(
-                    name, "slr-sentiment-29", scores, emotion, settings,
-                    weights, gloss_map, glosses, exclude_signer,
-                )  # fmt: skip
-                if name == "table5":
-                    made = emotion_tables.table5(material, slope)
-                else:
-                    made = emotion_tables.table6(material, slope, gloss_map)
-            elif name == "table5":
-                made = predicted_tables.table5(predictions, settings, column=column, exclude_signers=left_out)
-            elif glosses is None:
-                remedy = "give --glosses, such as WLASL's class list"
-                raise UsageError(name, "needs the glosses of the predicted classes", remedy)
-            else:
-                made = predicted_tables.table6(
-                    predictions,
-                    glosses,
-                    settings,
-                    column=column,
-                    exclude_signers=left_out,
-                    gloss_map=gloss_map,
-                )
-            _show(made, as_json)
-
-
-_add_emotion_table("table5", "Recognition with and without emotion, same clips; or from predictions alone.")
-_add_emotion_table("table6", "The same for the clips of emotional glosses.")
-
-
-@app.command()
-def fig4(
-    scores: Scores = None,
-    emotion: Emotion = None,
-    weights: Weights = None,
-    gloss_map: GlossMapName = None,
-    glosses: Glosses = None,
-    fit_on: FitOn = None,
-    exclude_signer: ExcludeSigner = None,
-    slope: Slope = 1.0,
-    out: Drawing = None,
-    by: By = "clip",
-    draws: Draws = 2000,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Top-n accuracy with and without emotion."""
-    with errors_to_exit_codes():
-        from signlens.evaluation.systems import Settings
-        from signlens_studies.slr_sentiment import emotion_tables as tables
-
-        settings = Settings(by=by, draws=draws, seed=seed, fit_on=fit_on)
-        material = _material(
-            "fig4", "slr-sentiment-29", scores, emotion, settings, weights, gloss_map, glosses, exclude_signer
-        )
-        _show(tables.fig4(material, slope, out), as_json)
-
-
-def _material(
-    name: str,
-    theirs: str,
+def _table2(
     scores: Path | None,
-    emotion: Path | None,
-    settings: object,
+    predictions: Path | None,
     weights: str | None,
-    gloss_map: str | None,
-    glosses: Path | None,
+    column: str | None,
     exclude_signer: list[str] | None,
-) -> Material:
-    from signlens_studies.slr_sentiment.augmentation import open_material
+    settings: Settings,
+) -> Reproduction:
+    from signlens_studies.slr_sentiment import recognition_tables as tables
 
-    if scores is None or emotion is None:
-        remedy = "give --scores FILE.npz --emotion FILE.csv"
-        raise UsageError(name, "needs scores and emotion vectors", remedy)
-    return open_material(
-        scores,
-        emotion,
-        theirs,
-        settings,  # type: ignore[arg-type]
-        weights=weights,
-        gloss_map=gloss_map,
-        glosses=glosses,
-        exclude_signers=_once(exclude_signer),
-    )
+    left_out = _once(exclude_signer)
+    if (scores is None) == (predictions is None):
+        raise UsageError("table2", "needs one of two", "give --scores FILE.npz or --predictions FILE.csv")
+    if scores is not None:
+        return tables.table2_of_scores(scores, settings, weights=weights, exclude_signers=left_out)
+    if weights is not None:
+        raise UsageError("--weights", "are for scores, not for predictions", "leave them out")
+    assert predictions is not None
+    return tables.table2_of_predictions(predictions, settings, column=column, exclude_signers=left_out)
 
 
 def _once(names: list[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names or ()))
 
 
-# -- fusion networks ----------------------------------------------------------------------------------
+def _material(
+    name: str,
+    theirs: str,
+    settings: Settings,
+    *,
+    scores: Path | None,
+    emotion: Path | None,
+    exclude_signer: list[str] | None,
+    **others: Any,
+) -> Material:
+    from signlens_studies.slr_sentiment.augmentation import open_material
+
+    if scores is None or emotion is None:
+        remedy = "give --scores FILE.npz --emotion FILE.csv"
+        raise UsageError(name, "needs scores and emotion vectors", remedy)
+    left_out = _once(exclude_signer)
+    return open_material(scores, emotion, theirs, settings, exclude_signers=left_out, **others)
 
 
-def _add_fusion_table(name: str, text: str) -> None:
-    @app.command(name, help=text)
-    def command(
-        run: RunOf, by: By = "clip", draws: Draws = 2000, seed: Seed = 0, as_json: AsJson = False
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens.evaluation.systems import Settings
-            from signlens_studies.slr_sentiment import fusion_tables as tables
+def _confusion(name: str) -> Callable[..., Reproduction]:
+    def make(settings: Settings, tau: float | None, **values: Any) -> Reproduction:
+        from signlens_studies.slr_sentiment import confusion_tables as tables
 
-            settings = Settings(by=by, draws=draws, seed=seed)
-            if name in tables.HEADS:
-                made = tables.fusion_head_table(name, run, settings)
-            else:
-                made = {"table14": tables.table14, "final-fusion": tables.final_fusion}[name](run, settings)
-            _show(made, as_json)
+        material = _material(name, "slr-sentiment-31", settings, **values)
+        return (tables.table3 if name == "table3" else tables.table4)(material, tau)
+
+    return make
 
 
-_HEADS = "Scores and emotion vector through a network{}; of a run of fusion-heads.toml."
-_add_fusion_table("table7", _HEADS.format(" of two hidden layers"))
-_add_fusion_table("table8", _HEADS.format(" of one hidden layer"))
-_add_fusion_table("table9", _HEADS.format(" without hidden layer"))
-_add_fusion_table("table14", "Similar signs through a network, by reduction; of a run of final-fusion.toml.")
-_add_fusion_table("final-fusion", "Ensemble, expression and similar signs in one, of the same run.")
+def _with_emotion(name: str) -> Callable[..., Reproduction]:
+    def make(
+        settings: Settings, slope: float, predictions: Path | None, column: str | None, **values: Any
+    ) -> Reproduction:
+        from signlens_studies.slr_sentiment import emotion_tables, predicted_tables
+
+        gloss_map, glosses = values["gloss_map"], values["glosses"]
+        if predictions is None:
+            material = _material(name, "slr-sentiment-29", settings, **values)
+            if name == "table5":
+                return emotion_tables.table5(material, slope)
+            return emotion_tables.table6(material, slope, gloss_map)
+        asked: dict[str, Any] = {"column": column, "exclude_signers": _once(values["exclude_signer"])}
+        if name == "table5":
+            return predicted_tables.table5(predictions, settings, **asked)
+        if glosses is None:
+            remedy = "give --glosses, such as WLASL's class list"
+            raise UsageError(name, "needs the glosses of the predicted classes", remedy)
+        return predicted_tables.table6(predictions, glosses, settings, gloss_map=gloss_map, **asked)
+
+    return make
 
 
-def _add_weights_figure(name: str) -> None:
-    @app.command(name, help="Outputs that each emotion raises most, of a run of fusion-heads.toml.")
-    def command(run: RunOf, out: Drawing = None, as_json: AsJson = False) -> None:
-        with errors_to_exit_codes():
-            from signlens_studies.slr_sentiment.fusion_tables import weights_figure
+def _fig4(settings: Settings, slope: float, drawing: Path | None, **values: Any) -> Reproduction:
+    from signlens_studies.slr_sentiment.emotion_tables import fig4
 
-            _show(weights_figure(name, run, out), as_json)
+    return fig4(_material("fig4", "slr-sentiment-29", settings, **values), slope, drawing)
 
 
+_INTERVALS = "by draws seed"
+_FACES = "scores emotion weights gloss_map glosses exclude_signer"
+_add("table1", "The dataset: clips per split.", "dataset", _table1)
+_add(
+    "table2",
+    "Recognition without emotion, from scores or from predictions alone.",
+    f"scores predictions weights column exclude_signer {_INTERVALS}",
+    _table2,
+)
+for _name, _which in (("table3", "all"), ("table4", "the ten best")):
+    _help = f"Whom an augmentation of {_which} classes touches."
+    _add(_name, _help, f"{_FACES} tau {_INTERVALS}", _confusion(_name))
+for _name, _help in (
+    ("table5", "Recognition with and without emotion, same clips; or from predictions alone."),
+    ("table6", "The same for the clips of emotional glosses."),
+):
+    _named = f"predictions column {_FACES} fit_on slope {_INTERVALS}"
+    _add(_name, _help, _named, _with_emotion(_name))
+_add("fig4", "Top-n accuracy with and without emotion.", f"{_FACES} fit_on slope drawing {_INTERVALS}", _fig4)
+
+
+# -- fusion networks, faces by gloss ------------------------------------------------------------------
+
+
+def _fusion(name: str) -> Callable[..., Reproduction]:
+    def make(run: Path, settings: Settings) -> Reproduction:
+        from signlens_studies.slr_sentiment import fusion_tables as tables
+
+        if name in tables.HEADS:
+            return tables.fusion_head_table(name, run, settings)
+        return (tables.table14 if name == "table14" else tables.final_fusion)(run, settings)
+
+    return make
+
+
+def _weights(name: str) -> Callable[..., Reproduction]:
+    def make(run: Path, drawing: Path | None) -> Reproduction:
+        from signlens_studies.slr_sentiment.fusion_tables import weights_figure
+
+        return weights_figure(name, run, drawing)
+
+    return make
+
+
+def _by_gloss(name: str) -> Callable[..., Reproduction]:
+    def make(
+        settings: Settings,
+        emotion: Path | None,
+        dataset_or_scores: Path | None,
+        scores: Path | None,
+        gloss: str | None,
+    ) -> Reproduction:
+        from signlens_studies.slr_sentiment.emotion_by_gloss import gloss_table, labelled_faces
+
+        if emotion is None or (scores is None) == (dataset_or_scores is None):
+            what = "needs emotion vectors, and glosses and splits of the clips"
+            remedy = "give --emotion FILE, and --dataset DIR or --scores FILE.npz with split and gloss"
+            raise UsageError(name, what, remedy)
+        faces, described = labelled_faces(emotion, dataset_folder=dataset_or_scores, scores_file=scores)
+        return gloss_table(name, faces, described, settings, gloss)
+
+    return make
+
+
+_NETWORK = "Scores and emotion vector through a network of {}; of a run of fusion-heads.toml."
+for _name, _help in (
+    ("table7", _NETWORK.format("two hidden layers")),
+    ("table8", _NETWORK.format("one hidden layer")),
+    ("table9", _NETWORK.format("no hidden layer")),
+    ("table14", "Similar signs through a network, by reduction; of a run of final-fusion.toml."),
+    ("final-fusion", "Ensemble, expression and similar signs in one, of the same run."),
+):
+    _add(_name, _help, f"run {_INTERVALS}", _fusion(_name))
 for _name in ("fig5", "fig6", "fig7"):
-    _add_weights_figure(_name)
+    _help = "Outputs that each emotion raises most, of a run of fusion-heads.toml."
+    _add(_name, _help, "run drawing", _weights(_name))
+for _name, _which in (("table10", "sad"), ("table11", "happy")):
+    _help = f"What faces show with one gloss, by split ({_which})."
+    _add(_name, _help, "emotion dataset_or_scores scores gloss draws seed", _by_gloss(_name))
 
 
-# -- faces by gloss, orientation, embedding spaces ----------------------------------------------------
+# -- orientation, embedding spaces, SAM-SLR -----------------------------------------------------------
 
 
-def _add_gloss_table(name: str, text: str) -> None:
-    @app.command(name, help=text)
-    def command(
-        emotion: Emotion = None,
-        dataset: Annotated[Path | None, typer.Option("--dataset", help="Dataset folder, or...")] = None,
-        scores: Annotated[
-            Path | None, typer.Option("--scores", help="...scores that hold gloss and split (.npz).")
-        ] = None,
-        gloss: Annotated[str | None, typer.Option("--gloss", help="In place of the paper's.")] = None,
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens.evaluation.systems import Settings
-            from signlens_studies.slr_sentiment.emotion_by_gloss import gloss_table, labelled_faces
+def _orientation(name: str) -> Callable[..., Reproduction]:
+    def make(dataset: Path, settings: Settings, model: Path | None, **drawing: Any) -> Reproduction:
+        from signlens_studies.orientation import tables
 
-            if emotion is None or (scores is None) == (dataset is None):
-                remedy = "give --emotion FILE, and --dataset DIR or --scores FILE.npz with split and gloss"
-                what = "needs emotion vectors, and glosses and splits of the clips"
-                raise UsageError(name, what, remedy)
-            faces, described = labelled_faces(emotion, dataset_folder=dataset, scores_file=scores)
-            _show(gloss_table(name, faces, described, Settings(draws=draws, seed=seed), gloss), as_json)
+        table: Callable[..., Reproduction] = getattr(tables, name)
+        return table(dataset, settings, model, *drawing.values())
+
+    return make
 
 
-_add_gloss_table("table10", "What faces show with one gloss, by split (sad).")
-_add_gloss_table("table11", "What faces show with one gloss, by split (happy).")
+def _fig13(run: Path, folder: Path, settings: Settings) -> Reproduction:
+    from signlens_studies.retrieval.embedding_map_page import fig13
+
+    return fig13(run, folder, settings)
 
 
-def _add_orientation_table(name: str, text: str) -> None:
-    @app.command(name, help=text)
-    def command(
-        dataset: DatasetFolder,
-        model: Model = None,
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens.evaluation.systems import Settings
-            from signlens_studies.orientation import tables
+def _ablations(run: Path, settings: Settings) -> Reproduction:
+    from signlens_studies.sam_slr.ablations import ablations
 
-            table: Callable[..., Reproduction] = getattr(tables, name)
-            _show(table(dataset, Settings(draws=draws, seed=seed), model), as_json)
+    return ablations(run, settings.draws, settings.seed)
 
 
-def _add_orientation_figure(name: str, text: str) -> None:
-    @app.command(name, help=text)
-    def command(
-        dataset: DatasetFolder,
-        model: Model = None,
-        out: Drawing = None,
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens.evaluation.systems import Settings
-            from signlens_studies.orientation import tables
-
-            figure: Callable[..., Reproduction] = getattr(tables, name)
-            _show(figure(dataset, Settings(draws=draws, seed=seed), model, out), as_json)
-
-
-_add_orientation_table("table12", "2D and 3D correction, of clips that carry an orientation.")
-_add_orientation_table("table13", "3D correction by different depth angles.")
-_add_orientation_figure("fig10", "Top-1 by orientation, with and without 2D correction.")
-_add_orientation_figure("fig11", "Top-1 by orientation, for different depth angles.")
-
-
-@app.command()
-def fig13(
-    run: RunOf,
-    out: Annotated[Path, typer.Option("--out", help="Folder of its files.")],
-    draws: Draws = 2000,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """UMAP of a run's embedding spaces: a picture, a page and a table."""
-    with errors_to_exit_codes():
-        from signlens.evaluation.systems import Settings
-        from signlens_studies.retrieval import embedding_map_page
-
-        _show(embedding_map_page.fig13(run, out, Settings(draws=draws, seed=seed)), as_json)
-
-
-@app.command("sam-slr-ablations")
-def sam_slr_ablations(run: RunOf, draws: Draws = 2000, seed: Seed = 0, as_json: AsJson = False) -> None:
-    """SAM-SLR's ablations of the joint stream, of a run of ablations.toml."""
-    with errors_to_exit_codes():
-        from signlens_studies.sam_slr.ablations import ablations
-
-        _show(ablations(run, draws, seed), as_json)
+for _name, _help, _named in (
+    ("table12", "2D and 3D correction, of clips that carry an orientation.", ""),
+    ("table13", "3D correction by different depth angles.", ""),
+    ("fig10", "Top-1 by orientation, with and without 2D correction.", "drawing"),
+    ("fig11", "Top-1 by orientation, for different depth angles.", "drawing"),
+):
+    _add(_name, _help, f"dataset model {_named} draws seed", _orientation(_name))
+_add(
+    "fig13",
+    "UMAP of a run's embedding spaces: a picture, a page and a table.",
+    "run folder draws seed",
+    _fig13,
+)
+_add(
+    "sam-slr-ablations",
+    "SAM-SLR's ablations of the joint stream, of a run of ablations.toml.",
+    "run draws seed",
+    _ablations,
+)
 
 
 # -- EmoSign ------------------------------------------------------------------------------------------
 
 
-@app.command("emosign-table2")
-def emosign_table2(
-    raters: Raters = None, draws: Draws = 2000, seed: Seed = 0, as_json: AsJson = False
-) -> None:
-    """EmoSign: agreement of the annotators."""
-    with errors_to_exit_codes():
-        from signlens.evaluation.systems import Settings
-        from signlens_studies.emosign.tables import table2
+def _agreement(raters: list[Path] | None, settings: Settings) -> Reproduction:
+    from signlens_studies.emosign.tables import table2
 
-        if not raters:
-            raise UsageError(
-                "emosign-table2",
-                "needs what each annotator said; the released file holds the majority only",
-                "give --raters FILE, once for each",
-            )
-        _show(table2(raters, Settings(draws=draws, seed=seed)), as_json)
+    if not raters:
+        what = "needs what each annotator said; the released file holds the majority only"
+        raise UsageError("emosign-table2", what, "give --raters FILE, once for each")
+    return table2(raters, settings)
 
 
-def _add_emosign_table(name: str, text: str) -> None:
-    @app.command(name, help=text)
-    def command(
-        annotations: Annotations,
-        predictions: Answers,
-        raters: Raters = None,
-        rule: Rule = None,
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens.evaluation.systems import Settings
-            from signlens_studies.emosign import tables
+def _emosign(name: str) -> Callable[..., Reproduction]:
+    def make(
+        annotations: Path, answers: Path, raters: list[Path] | None, rule: str | None, settings: Settings
+    ) -> Reproduction:
+        from signlens_studies.emosign import tables
 
-            settings = Settings(draws=draws, seed=seed)
-            scored = tables.score_files(annotations, predictions, settings, raters=raters or (), rule=rule)
-            table: Callable[[Scored], Reproduction] = getattr(tables, name.removeprefix("emosign-"))
-            _show(table(scored), as_json)
+        scored = tables.score_files(annotations, answers, settings, raters=raters or (), rule=rule)
+        return (tables.table3 if name == "emosign-table3" else tables.table4)(scored)
+
+    return make
 
 
-_add_emosign_table("emosign-table3", "EmoSign: sentiment in 3 and 7 classes.")
-_add_emosign_table("emosign-table4", "EmoSign: the one emotion of clips that show a single one.")
+_add("emosign-table2", "EmoSign: agreement of the annotators.", "raters draws seed", _agreement)
+for _name, _help in (
+    ("emosign-table3", "EmoSign: sentiment in 3 and 7 classes."),
+    ("emosign-table4", "EmoSign: the one emotion of clips that show a single one."),
+):
+    _add(_name, _help, "annotations answers raters rule draws seed", _emosign(_name))
 
 
 # -- for people ---------------------------------------------------------------------------------------
 
 _DIGITS = {"sum over classes": 4, "clips": 0, "alpha": 3, "share": 4, "nats": 4}
 """Decimals of a unit; of all others 2."""
-
-
-def _show(made: Reproduction, as_json: bool) -> None:
-    if as_json:
-        print_json(made.to_json())
-    else:
-        _print(made)
 
 
 def _print(made: Reproduction) -> None:
