@@ -15,324 +15,147 @@ import typer
 from signlens.cli.emosign import Annotations, IntensityBase, Rule
 from signlens.cli.evaluate import Draws, Seed, print_table, wide_console
 from signlens.cli.shared import AsJson, errors_to_exit_codes, print_json, say
+from signlens_studies.commands.options import REQUIRED, Options, add_command
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from signlens_studies.emosign.baselines.runner import Inputs, RunSettings
 
 run_app = typer.Typer(
     help="Run a baseline on EmoSign: write its predictions, and score them.", no_args_is_help=True
 )
 
-Out = Annotated[Path, typer.Option("--out", help="The file of predictions (.csv or .jsonl).")]
 Signers = Annotated[Path | None, typer.Option("--signers", help="CSV file: video_name, signer.")]
-Videos = Annotated[Path | None, typer.Option("--videos", help="Folder of ASLLRP's videos.")]
-Poses = Annotated[
-    Path | None, typer.Option("--poses", help="Folder of .pose files, instead of extracting them.")
-]
-Captions = Annotated[Path | None, typer.Option("--captions", help="CSV: video_name, caption.")]
-Cache = Annotated[Path | None, typer.Option("--cache", help="Where computed things are kept.")]
-AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Answer 'refused' where an input is missing.")
-]
-Provider = Annotated[
-    str, typer.Option("--provider", help="Emotion provider of the face; NAME or NAME:WEIGHTS.")
-]
-Classifier = Annotated[
-    str | None, typer.Option("--classifier", help="Text classifier: folder or OWNER/NAME@COMMIT.")
-]
-LabelMap = Annotated[
-    Path | None, typer.Option("--label-map", help="CSV: label, class; for a classifier's own labels.")
-]
-VisionEncoder = Annotated[
-    str | None, typer.Option("--vision-encoder", help="ViT: folder or OWNER/NAME@COMMIT.")
-]
-TextEncoder = Annotated[str | None, typer.Option("--text-encoder", help="CLIP: folder or OWNER/NAME@COMMIT.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Of the fusion (40).")]
-Hidden = Annotated[int | None, typer.Option("--hidden", min=1, help="Width of the LSTM (128).")]
-Rate = Annotated[float | None, typer.Option("--rate", help="Frames a second.")]
-MaxFrames = Annotated[int | None, typer.Option("--max-frames", help="Frames of a clip at most.")]
 
 
-def _run(
-    baseline: str,
-    annotations: Path,
-    out: Path,
-    inputs: Inputs,
-    settings: RunSettings,
-    intensity_base: int | None,
-    as_json: bool,
-) -> None:
-    from signlens.emosign.scoring import MADE_UP
-    from signlens_studies.emosign.baselines import runner
-
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    with _Progress() as progress:
-        found = runner.run(
-            baseline, annotations, out, inputs, settings, intensity_base=intensity_base, progress=progress
-        )
-    if as_json:
-        print_json(found)
-        return
-    _print_run(wide_console(), found)
-    if found["data"]["made_up"]:
-        say(f"signlens: {MADE_UP}")
+def _option(kind: Any, name: str, text: str, default: Any = None, **limits: Any) -> tuple[Any, Any]:
+    return Annotated[kind, typer.Option(name, help=text, **limits)], default
 
 
-def _given(**values: Any) -> dict[str, Any]:
-    """What was asked for; the rest keeps its defaults."""
-    return {name: value for name, value in values.items() if value is not None}
+_FOLDER = "folder or OWNER/NAME@COMMIT."
+OPTIONS: Options = {
+    "annotations": (Annotations, REQUIRED),
+    "out": _option(Path, "--out", "The file of predictions (.csv or .jsonl); for `all` a folder.", REQUIRED),
+    "signers": (Signers, None),
+    "videos": _option(Path | None, "--videos", "Folder of ASLLRP's videos."),
+    "poses": _option(Path | None, "--poses", "Folder of .pose files, instead of extracting them."),
+    "captions": _option(Path | None, "--captions", "CSV: video_name, caption."),
+    "cache": _option(Path | None, "--cache", "Where computed things are kept."),
+    "allow_missing": _option(bool, "--allow-missing", "Answer 'refused' where an input is missing.", False),
+    "provider": _option(str | None, "--provider", "Emotion provider of the face; NAME or NAME:WEIGHTS."),
+    "classifier": _option(str | None, "--classifier", f"Text classifier: {_FOLDER}"),
+    "label_map": _option(Path | None, "--label-map", "CSV: label, class; for a classifier's own labels."),
+    "vision": _option(str | None, "--vision-encoder", f"ViT: {_FOLDER}"),
+    "text": _option(str | None, "--text-encoder", f"CLIP: {_FOLDER}"),
+    "epochs": _option(int | None, "--epochs", "Of the fusion (40).", min=1),
+    "hidden": _option(int | None, "--hidden", "Width of the LSTM (128).", min=1),
+    "rate": _option(float | None, "--rate", "Frames a second (llm 2, fusion 5)."),
+    "most_frames": _option(int | None, "--max-frames", "Frames of a clip at most (llm 24, fusion 64)."),
+    "url": _option(str, "--server", "Address, such as http://localhost:8000/v1.", REQUIRED),
+    "model": _option(str, "--model", "Name of the model there.", REQUIRED),
+    "inputs": _option(str | None, "--inputs", "video, caption or both (video)."),
+    "structure": _option(str | None, "--structure", "How JSON is asked for: schema, object, none (schema)."),
+    "timeout_s": _option(float | None, "--timeout", "Seconds for one answer (120)."),
+    "retries": _option(int | None, "--retries", "How often to ask again (4)."),
+    "price_in": _option(float | None, "--price-in", "Price of a million tokens sent."),
+    "price_out": _option(float | None, "--price-out", "Price of a million tokens received."),
+    "key_variable": _option(
+        str | None, "--key-variable", "Environment variable that holds the key (OPENAI_API_KEY)."
+    ),
+    "allow_upload": _option(bool, "--allow-upload", "Send frames to a server elsewhere.", False),
+    "rule": (Rule, "combinations"),
+    "intensity_base": (IntensityBase, None),
+    "draws": (Draws, 2000),
+    "seed": (Seed, 0),
+    "as_json": (AsJson, False),
+}
+_INPUTS = ("signers", "videos", "poses", "captions", "cache", "allow_missing")
+_FUSION = ("epochs", "hidden", "rate", "most_frames")
 
 
-def _add_simple(name: str, text: str) -> None:
-    @run_app.command(name, help=text)
-    def command(
-        annotations: Annotations,
-        out: Out,
-        signers: Signers = None,
-        rule: Rule = "combinations",
-        intensity_base: IntensityBase = None,
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
+def _add(name: str, text: str, named: str) -> None:
+    """A baseline with some of `OPTIONS`, and those that all have."""
+
+    def run(
+        *, annotations: Path, out: Path, intensity_base: int | None, as_json: bool, **values: Any
     ) -> None:
-        with errors_to_exit_codes():
-            from signlens_studies.emosign.baselines.runner import Inputs, RunSettings
-
-            settings = RunSettings(rule=rule, seed=seed, draws=draws)
-            _run(name, annotations, out, Inputs(signers=signers), settings, intensity_base, as_json)
-
-
-_add_simple("constant", "Neutral for every clip.")
-_add_simple("majority", "The most frequent answer among the other signers.")
-_add_simple("random", "Answers drawn evenly.")
-
-
-@run_app.command()
-def vader(
-    annotations: Annotations,
-    out: Out,
-    captions: Captions = None,
-    allow_missing: AllowMissing = False,
-    rule: Rule = "combinations",
-    intensity_base: IntensityBase = None,
-    draws: Draws = 2000,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Of the caption: VADER's score as sentiment."""
-    with errors_to_exit_codes():
-        from signlens_studies.emosign.baselines.runner import Inputs, RunSettings
-
-        inputs = Inputs(captions=captions, allow_missing=allow_missing)
-        settings = RunSettings(rule=rule, seed=seed, draws=draws)
-        _run("vader", annotations, out, inputs, settings, intensity_base, as_json)
-
-
-@run_app.command("caption-classifier")
-def caption_classifier(
-    annotations: Annotations,
-    out: Out,
-    captions: Captions = None,
-    classifier: Classifier = None,
-    label_map: LabelMap = None,
-    cache: Cache = None,
-    allow_missing: AllowMissing = False,
-    rule: Rule = "combinations",
-    intensity_base: IntensityBase = None,
-    draws: Draws = 2000,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Of the caption: a text classifier of transformers, zero-shot."""
-    with errors_to_exit_codes():
-        from signlens_studies.emosign.baselines.runner import Inputs, RunSettings
-
-        inputs = Inputs(captions=captions, cache=cache, allow_missing=allow_missing)
-        settings = RunSettings(
-            rule=rule, seed=seed, draws=draws, label_map=label_map, **_given(classifier=classifier)
-        )
-        _run("caption-classifier", annotations, out, inputs, settings, intensity_base, as_json)
-
-
-def _add_of_poses(name: str, text: str) -> None:
-    @run_app.command(name, help=text)
-    def command(
-        annotations: Annotations,
-        out: Out,
-        videos: Videos = None,
-        poses: Poses = None,
-        signers: Signers = None,
-        provider: Provider = "landmarks",
-        cache: Cache = None,
-        allow_missing: AllowMissing = False,
-        rule: Rule = "combinations",
-        intensity_base: IntensityBase = None,
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens_studies.emosign.baselines.runner import Inputs, RunSettings
-
-            inputs = Inputs(
-                videos=videos, poses=poses, signers=signers, cache=cache, allow_missing=allow_missing
-            )
-            settings = RunSettings(rule=rule, seed=seed, draws=draws, provider=provider)
-            _run(name, annotations, out, inputs, settings, intensity_base, as_json)
-
-
-_add_of_poses("face", "An emotion provider's reading of the face, zero-shot.")
-_add_of_poses("face-head", "A small head on the face's measures, leave-one-signer-out.")
-_add_of_poses("hands", "Hands and body: speed, size, repetition, space; leave-one-signer-out.")
-_add_of_poses("face-hands", "Face and hands together, leave-one-signer-out; compared with each alone.")
-
-
-def _add_fusion(name: str, text: str) -> None:
-    @run_app.command(name, help=text)
-    def command(
-        annotations: Annotations,
-        out: Out,
-        videos: Videos = None,
-        captions: Captions = None,
-        signers: Signers = None,
-        vision_encoder: VisionEncoder = None,
-        text_encoder: TextEncoder = None,
-        epochs: Epochs = None,
-        hidden: Hidden = None,
-        rate: Rate = None,
-        max_frames: MaxFrames = None,
-        cache: Cache = None,
-        allow_missing: AllowMissing = False,
-        rule: Rule = "combinations",
-        intensity_base: IntensityBase = None,
-        draws: Draws = 2000,
-        seed: Seed = 0,
-        as_json: AsJson = False,
-    ) -> None:
-        with errors_to_exit_codes():
-            from signlens_studies.emosign.baselines.fusion import FusionSettings
-            from signlens_studies.emosign.baselines.runner import Inputs, RunSettings
-
-            inputs = Inputs(
-                videos=videos, captions=captions, signers=signers, cache=cache, allow_missing=allow_missing
-            )
-            shape = _given(rate=rate, most_frames=max_frames, epochs=epochs, hidden=hidden)
-            settings = RunSettings(
-                rule=rule,
-                seed=seed,
-                draws=draws,
-                fusion=FusionSettings(**shape),
-                **_given(vision=vision_encoder, text=text_encoder),
-            )
-            _run(name, annotations, out, inputs, settings, intensity_base, as_json)
-
-
-_add_fusion("fusion-video", "ViT frames and an LSTM, leave-one-signer-out.")
-_add_fusion("fusion-caption", "CLIP text of the caption, leave-one-signer-out.")
-_add_fusion("fusion", "ViT frames, LSTM and CLIP text, leave-one-signer-out.")
-
-
-@run_app.command()
-def llm(
-    annotations: Annotations,
-    out: Out,
-    server: Annotated[str, typer.Option("--server", help="Address, such as http://localhost:8000/v1.")],
-    model: Annotated[str, typer.Option("--model", help="Name of the model there.")],
-    videos: Videos = None,
-    captions: Captions = None,
-    asked_with: Annotated[str, typer.Option("--inputs", help="video, caption or both.")] = "video",
-    rate: Rate = None,
-    max_frames: MaxFrames = None,
-    structure: Annotated[
-        str, typer.Option("--structure", help="How JSON is asked for: schema, object, none.")
-    ] = "schema",
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for one answer.")] = 120.0,
-    retries: Annotated[int, typer.Option("--retries", help="How often to ask again.")] = 4,
-    price_in: Annotated[
-        float | None, typer.Option("--price-in", help="Price of a million tokens sent.")
-    ] = None,
-    price_out: Annotated[
-        float | None, typer.Option("--price-out", help="Price of a million tokens received.")
-    ] = None,
-    key_variable: Annotated[
-        str, typer.Option("--key-variable", help="Environment variable that holds the key.")
-    ] = "OPENAI_API_KEY",
-    allow_upload: Annotated[
-        bool, typer.Option("--allow-upload", help="Send frames to a server elsewhere.")
-    ] = False,
-    cache: Cache = None,
-    allow_missing: AllowMissing = False,
-    rule: Rule = "combinations",
-    intensity_base: IntensityBase = None,
-    draws: Draws = 2000,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """A multimodal model behind an OpenAI chat server."""
-    with errors_to_exit_codes():
+        from signlens.emosign.scoring import MADE_UP
+        from signlens_studies.emosign.baselines import runner
         from signlens_studies.emosign.baselines.chat import ServerSettings
-        from signlens_studies.emosign.baselines.runner import Inputs, RunSettings
-
-        chat = ServerSettings(
-            server,
-            model,
-            inputs=asked_with,
-            structure=structure,
-            timeout_s=timeout,
-            retries=retries,
-            price_in=price_in,
-            price_out=price_out,
-            key_variable=key_variable,
-            allow_upload=allow_upload,
-            **_given(rate=rate, most_frames=max_frames),
-        )
-        inputs = Inputs(videos=videos, captions=captions, cache=cache, allow_missing=allow_missing)
-        settings = RunSettings(rule=rule, seed=seed, draws=draws, server=chat)
-        _run("llm", annotations, out, inputs, settings, intensity_base, as_json)
-
-
-@run_app.command("all")
-def run_all(
-    annotations: Annotations,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the predictions.")],
-    videos: Videos = None,
-    poses: Poses = None,
-    captions: Captions = None,
-    signers: Signers = None,
-    provider: Provider = "landmarks",
-    classifier: Classifier = None,
-    label_map: LabelMap = None,
-    vision_encoder: VisionEncoder = None,
-    text_encoder: TextEncoder = None,
-    epochs: Epochs = None,
-    hidden: Hidden = None,
-    max_frames: MaxFrames = None,
-    cache: Cache = None,
-    allow_missing: AllowMissing = False,
-    rule: Rule = "combinations",
-    intensity_base: IntensityBase = None,
-    draws: Draws = 2000,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Every baseline whose inputs and parts are there, but for llm."""
-    with errors_to_exit_codes():
         from signlens_studies.emosign.baselines.fusion import FusionSettings
-        from signlens_studies.emosign.baselines.runner import ALL, Inputs, RunSettings
 
-        inputs = Inputs(videos, poses, captions, signers, cache, allow_missing)
-        settings = RunSettings(
-            rule=rule,
-            seed=seed,
-            draws=draws,
-            provider=provider,
-            label_map=label_map,
-            fusion=FusionSettings(**_given(most_frames=max_frames, epochs=epochs, hidden=hidden)),
-            **_given(classifier=classifier, vision=vision_encoder, text=text_encoder),
+        # What was not asked for keeps the default that stands where it is used.
+        given = {key: value for key, value in values.items() if value is not None}
+        inputs = runner.Inputs(**{key: given.pop(key) for key in _INPUTS if key in given})
+        common = {key: given.pop(key) for key in ("rule", "seed", "draws")}
+        if name == "llm":
+            common["server"] = ServerSettings(**given)
+        else:
+            shape = {key: given.pop(key) for key in _FUSION if key in given}
+            common |= {"fusion": FusionSettings(**shape), **given}
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        with _Progress() as progress:
+            found = runner.run(
+                name,
+                annotations,
+                out,
+                inputs,
+                runner.RunSettings(**common),
+                intensity_base=intensity_base,
+                progress=progress,
+            )
+        if as_json:
+            print_json(found)
+            return
+        _print_run(wide_console(), found)
+        if found["data"]["made_up"]:
+            say(f"signlens: {MADE_UP}")
+
+    shared = "rule intensity_base draws seed as_json"
+    add_command(run_app, name, text, OPTIONS, f"annotations out {named} {shared}", run)
+
+
+_OTHERS = "leave-one-signer-out"
+_CHAT = "inputs rate most_frames structure timeout_s retries price_in price_out key_variable allow_upload"
+for _name, _help, _named in (
+    ("constant", "Neutral for every clip.", "signers"),
+    ("majority", "The most frequent answer among the other signers.", "signers"),
+    ("random", "Answers drawn evenly.", "signers"),
+    ("vader", "Of the caption: VADER's score as sentiment.", "captions allow_missing"),
+    (
+        "caption-classifier",
+        "Of the caption: a text classifier of transformers, zero-shot.",
+        "captions classifier label_map cache allow_missing",
+    ),
+    *(
+        (name, text, "videos poses signers provider cache allow_missing")
+        for name, text in (
+            ("face", "An emotion provider's reading of the face, zero-shot."),
+            ("face-head", f"A small head on the face's measures, {_OTHERS}."),
+            ("hands", f"Hands and body: speed, size, repetition, space; {_OTHERS}."),
+            ("face-hands", f"Face and hands together, {_OTHERS}; compared with each alone."),
         )
-        _run(ALL, annotations, out, inputs, settings, intensity_base, as_json)
+    ),
+    *(
+        (name, f"{text}, {_OTHERS}.", f"{of} signers epochs hidden rate most_frames cache allow_missing")
+        for name, text, of in (
+            ("fusion-video", "ViT frames and an LSTM", "videos vision"),
+            ("fusion-caption", "CLIP text of the caption", "captions text"),
+            ("fusion", "ViT frames, LSTM and CLIP text", "videos captions vision text"),
+        )
+    ),
+    (
+        "llm",
+        "A multimodal model behind an OpenAI chat server.",
+        f"url model videos captions {_CHAT} cache allow_missing",
+    ),
+    (
+        "all",
+        "Every baseline whose inputs and parts are there, but for llm.",
+        "videos poses captions signers provider classifier label_map vision text epochs hidden most_frames "
+        "cache allow_missing",
+    ),
+):
+    _add(_name, _help, _named)
 
 
 class _Progress:

@@ -25,7 +25,7 @@ from signlens.pose.clip import PoseClip
 from signlens.pose.face_points import MEASURES, measures, remove_head_pose
 from signlens.video import open_video
 from signlens_studies.emosign.baselines.caption import seven_of
-from signlens_studies.emosign.baselines.materials import Array, Materials, refused
+from signlens_studies.emosign.baselines.materials import Array, refused
 
 MAPPING: Mapping[str, str] = {
     "neutral": "neutral",
@@ -111,16 +111,6 @@ def read_face(clip: PoseClip, provider: EmotionProvider, video: Path | None = No
         rows,
         np.concatenate([mean, rows.max(axis=0), moved]),
     )
-
-
-def read_faces(materials: Materials, provider: EmotionProvider) -> list[FaceReading | None]:
-    """The faces of every clip; None where none was seen, or where poses are missing and may be."""
-    videos = [clip.video for clip in materials.data.clips]
-    readings = [
-        None if clip is None else read_face(clip, provider, video)
-        for clip, video in zip(materials.pose_clips(), videos, strict=True)
-    ]
-    return checked(materials.data, readings)
 
 
 def checked(data: EmoSign, readings: list[FaceReading | None]) -> list[FaceReading | None]:

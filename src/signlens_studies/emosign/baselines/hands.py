@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
-from signlens_studies.emosign.baselines.materials import Array, Materials
+from signlens_studies.emosign.baselines.materials import Array
 
 MEASURES: tuple[str, ...] = (
     "speed_mean",
@@ -209,11 +209,6 @@ def signing_features(clip: PoseClip) -> Array:
     except InputRejected:
         return np.full(len(MEASURES), np.nan)
     return np.array([values[measure] for measure in MEASURES])
-
-
-def read_hands(materials: Materials) -> Array:
-    """(N, F) `signing_features` of every clip; NaN rows where poses are missing and may be."""
-    return stacked([None if c is None else signing_features(c) for c in materials.pose_clips()])
 
 
 def stacked(rows: Sequence[Array | None]) -> Array:
