@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from signlens.errors import InputRejected, PartMissing, SignLensError, UsageError
-    from signlens.fusion.stack import FusionSettings
+    from signlens.fusion.clip_fusion import FusionSettings
     from signlens.pose import PoseClip, extract_pose, read_pose, write_pose
     from signlens.recognition import Recognition
     from signlens.recognizer import Recognizer, recognize
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "FusionSettings": "signlens.fusion.stack",
+    "FusionSettings": "signlens.fusion.clip_fusion",
     "InputRejected": "signlens.errors",
     "PartMissing": "signlens.errors",
     "PoseClip": "signlens.pose",

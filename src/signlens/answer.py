@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from signlens.emotion.expressions import EmotionReading
 from signlens.emotion.gloss_map import GlossMap
 from signlens.emotion.provider import EmotionProvider
-from signlens.fusion.stack import Evidence, Fused
+from signlens.fusion.clip_fusion import Evidence, Fused
 from signlens.models.sign_model import SignModel, SignScores
 from signlens.pose import PoseClip, check_provenance
 from signlens.reasons import Reason

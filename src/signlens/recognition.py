@@ -15,7 +15,7 @@ from signlens.answer import Answer, Prediction
 from signlens.emotion.explain import Explaining
 from signlens.emotion.expressions import EmotionReading
 from signlens.errors import SignLensError
-from signlens.fusion.stack import BoostInfo, FusionInfo
+from signlens.fusion.clip_fusion import BoostInfo, FusionInfo
 from signlens.orientation.correction import Orientation
 from signlens.pose.clip import Coverage, PoseClip
 from signlens.reasons import Reason

@@ -37,7 +37,8 @@ from signlens.emotion.head import load_head
 from signlens.emotion.resting_face import resting_frames
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.files import file_sha256
-from signlens.fusion.stack import STACK_FILE, BoostInfo, Fused, Fusion, FusionSettings, ModelStack
+from signlens.fusion.clip_fusion import BoostInfo, Fused, Fusion, FusionSettings
+from signlens.fusion.stack import STACK_FILE, ModelStack
 from signlens.models.sign_model import STARTER, SignModel, SignScores
 from signlens.orientation.correction import Orientation, correct
 from signlens.pose import PoseClip, is_pose_file, read_pose

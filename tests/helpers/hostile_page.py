@@ -8,7 +8,7 @@ from pathlib import Path
 from made_clips import answered, waving_pose
 
 from signlens.answer import Answer, Prediction
-from signlens.fusion.stack import Evidence
+from signlens.fusion.clip_fusion import Evidence
 from signlens.reasons import Reason
 from signlens.report import write_report
 from signlens.retrieval.building import signing_skeleton

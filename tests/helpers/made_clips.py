@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from signlens.answer import Answer, Prediction
 from signlens.emotion.explain import ExplainedAway, Explaining, HeldBack
 from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
-from signlens.fusion.stack import Evidence
+from signlens.fusion.clip_fusion import Evidence
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, Coverage, PoseClip, Provenance
 from signlens.reasons import Reason
 from signlens.recognition import ClipInfo, PoseInfo, Recognition

@@ -19,7 +19,8 @@ from signlens.emotion import FaceFrames, FrameExpressions, LandmarkProvider, loa
 from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
 from signlens.emotion.provider import ASSUMED_NEUTRAL
 from signlens.emotion.resting_face import resting_frames
-from signlens.fusion.stack import Evidence, ModelStack, Stack, Vote
+from signlens.fusion.clip_fusion import Evidence
+from signlens.fusion.stack import ModelStack, Stack, Vote
 from signlens.models.sign_model import SignModel
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, read_pose, write_pose
 from signlens.pose import face_points as landmarks

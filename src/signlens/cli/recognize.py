@@ -132,7 +132,7 @@ def recognize(
     """Say which sign a clip shows, what the face shows, and which known signs look alike."""
     with errors_to_exit_codes():
         from signlens.emotion import open_provider
-        from signlens.fusion.stack import FusionSettings
+        from signlens.fusion.clip_fusion import FusionSettings
         from signlens.recognizer import Recognizer
 
         if same_signer and len(clips) < 2:

@@ -1,7 +1,4 @@
-"""How much the emotion boost shall count, chosen on validation; and whether it is the emotion that helps.
-
-Both look at the best k classes of each clip alone: a boost in probability space touches no others.
-"""
+"""How much the emotion boost shall count, chosen on validation."""
 
 from __future__ import annotations
 
@@ -12,16 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion.gloss_map import add_log_boost, top_classes
+from signlens.emotion.gloss_map import add_log_boost
 from signlens.errors import UsageError
-from signlens.models.ensemble import log_softmax
+from signlens.models.ensemble import count_right, log_softmax
 
 STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """The lambdas to choose from; 0 leaves the boost out. At 64 a face that is sure outweighs a rival of 60 times
 the probability."""
 
 Criterion = Literal["nll", "top1"]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -54,84 +50,6 @@ class StrengthChoice:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class PermutationGain:
-    """The boost's gain against its gain with the faces of other clips.
-
-    Attributes:
-        clips: N.
-        gain: Clips recognised with the boost, less without.
-        permuted_mean: Mean of the same with the vectors permuted between the clips.
-        permuted_low: Its 2.5th percentile.
-        permuted_high: Its 97.5th percentile.
-        permutations: How many.
-        p_value: Share of the permutations, the one given counted in, that gain at least as much.
-    """
-
-    clips: int
-    gain: int
-    permuted_mean: float
-    permuted_low: float
-    permuted_high: float
-    permutations: int
-    p_value: float
-
-
-@dataclass(frozen=True, eq=False)
-class _Candidates:
-    """The best k classes of each clip.
-
-    Attributes:
-        logs: (N, k) log-probabilities.
-        emotions: (N, k) place of the emotion that speaks for the class, -1 for none.
-        true: (N, k) whether it is the true class.
-        true_logs: (N,) log-probability of the true class, among the k or not.
-        rival: (N,) log-probability of the best class that is not among the k.
-    """
-
-    logs: Floats
-    emotions: NDArray[np.int64]
-    true: NDArray[np.bool_]
-    true_logs: Floats
-    rival: Floats
-
-    def terms(self, vectors: NDArray[np.floating], strength: float | NDArray[np.floating]) -> Floats:
-        """(N, k) what the boost adds."""
-        values = np.where(self.emotions >= 0, np.take_along_axis(vectors, self.emotions, axis=1), 0.0)
-        return np.asarray(np.log1p(np.asarray(strength).reshape(-1, 1) * values))
-
-    def right(self, terms: Floats) -> NDArray[np.bool_]:
-        """(N,) whether the true class is best; a tie counts against it."""
-        scores = self.logs + terms
-        own = np.where(self.true, scores, -np.inf).max(axis=1)
-        others = np.where(self.true, -np.inf, scores).max(axis=1)
-        return np.asarray(own > np.maximum(others, self.rival))
-
-    def log_likelihood(self, terms: Floats) -> Floats:
-        """(N,) log-probability of the true class."""
-        added = np.log1p((np.exp(self.logs) * np.expm1(terms)).sum(axis=1))
-        return np.asarray(self.true_logs + np.where(self.true, terms, 0.0).sum(axis=1) - added)
-
-
-def _candidates(
-    scores: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    class_emotions: NDArray[np.int64],
-    top_k: int | None,
-) -> _Candidates:
-    best = top_classes(scores, top_k)
-    logs = log_softmax(scores)
-    rest = logs.copy()
-    np.put_along_axis(rest, best, -np.inf, axis=1)
-    return _Candidates(
-        np.take_along_axis(logs, best, axis=1),
-        class_emotions[best],
-        best == labels[:, None],
-        np.take_along_axis(logs, labels[:, None], axis=1)[:, 0],
-        rest.max(axis=1),
-    )
-
-
 def choose_strength(
     scores: NDArray[np.floating],
     labels: NDArray[np.int64],
@@ -159,66 +77,10 @@ def choose_strength(
     """
     if not strengths:
         raise UsageError("strengths", "there is none to choose from", "give at least one")
-    # Checks what it is given as every boost does.
-    add_log_boost(scores[:1], vectors[:1], class_emotions, np.asarray(min(strengths)), top_k)
-    candidates = _candidates(scores, labels, class_emotions, top_k)
     tried = []
     for strength in sorted(strengths):
-        terms = candidates.terms(vectors, strength)
-        nll = -float(candidates.log_likelihood(terms).mean())
-        tried.append(StrengthTried(float(strength), nll, int(candidates.right(terms).sum())))
+        boosted = add_log_boost(scores, vectors, class_emotions, strength, top_k)
+        nll = -float(np.take_along_axis(log_softmax(boosted), labels[:, None], axis=1).mean())
+        tried.append(StrengthTried(float(strength), nll, count_right(boosted, labels)))
     best = min(tried, key=lambda t: (t.nll if by == "nll" else -t.right, t.strength))
     return StrengthChoice(best.strength, by, len(labels), tuple(tried))
-
-
-def permutation_gain(
-    scores: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    vectors: NDArray[np.floating],
-    class_emotions: NDArray[np.int64],
-    strength: float | NDArray[np.floating],
-    *,
-    top_k: int | None = 10,
-    permutations: int = 1000,
-    seed: int = 0,
-) -> PermutationGain:
-    """Whether a gain comes from what each clip's face shows: permute the faces and see what is left.
-
-    A gain that stays when each clip gets another clip's face is no gain by emotion: the map's glosses were
-    raised blindly, and happened to be right more often.
-
-    Args:
-        scores: (N, C) whose softmax is the probabilities.
-        labels: (N,) true classes.
-        vectors: (N, 8) probabilities; zeros where no face was seen.
-        class_emotions: (C,) see `GlossMap.class_emotions`.
-        strength: Lambda, or (N,) one a clip, chosen on other clips.
-        top_k: The boost only touches the best k; None for all.
-        permutations: How many.
-        seed: Of the permutations.
-
-    Raises:
-        UsageError: What `add_log_boost` refuses, or no permutation.
-    """
-    if permutations < 1:
-        raise UsageError("permutations", f"{permutations} is none", "give at least 1")
-    add_log_boost(scores, vectors, class_emotions, strength, top_k)
-    candidates = _candidates(scores, labels, class_emotions, top_k)
-    before = int(candidates.right(np.zeros_like(candidates.logs)).sum())
-
-    def gain(shown: NDArray[np.floating]) -> int:
-        return int(candidates.right(candidates.terms(shown, strength)).sum()) - before
-
-    rng = np.random.default_rng(seed)
-    permuted = np.array([gain(vectors[rng.permutation(len(labels))]) for _ in range(permutations)])
-    own = gain(vectors)
-    low, high = np.percentile(permuted, [2.5, 97.5])
-    return PermutationGain(
-        clips=len(labels),
-        gain=own,
-        permuted_mean=float(permuted.mean()),
-        permuted_low=float(low),
-        permuted_high=float(high),
-        permutations=permutations,
-        p_value=float((1 + (permuted >= own).sum()) / (1 + permutations)),
-    )

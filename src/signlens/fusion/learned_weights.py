@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
-from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
+from signlens.models.ensemble import (
+    SAM_SLR_WEIGHTS,
+    count_right,
+    ensemble,
+    fit_temperature,
+    log_softmax,
+    weighted_mean,
+)
 from signlens.optional import require_extra
 
 Logits = Mapping[str, NDArray[np.floating]]
@@ -111,11 +118,7 @@ def learn_weights(logits: Logits, labels: Labels) -> LearnedWeights:
 
 
 def _checked(logits: Logits, labels: Labels) -> list[str]:
-    """The streams' names, where the arrays fit together.
-
-    Raises:
-        UsageError: They do not.
-    """
+    """The streams' names, where the arrays fit together."""
     if not logits or len(labels) == 0:
         raise UsageError("learned weights", "there is nothing to learn from", "give clips and streams")
     shapes = {values.shape for values in logits.values()}
@@ -163,28 +166,40 @@ def make_folds(units: int | NDArray[Any], folds: int = 5, seed: int = 0) -> NDAr
     Raises:
         UsageError: Fewer groups or clips than folds.
     """
-    number, member = (units, None) if isinstance(units, int) else _groups(units)
-    if not 2 <= folds <= number:
-        raise UsageError(
-            "folds", f"{folds} folds of {number}", "give at least 2, and no more than there are to part"
-        )
     rng = np.random.default_rng(seed)
-    if member is None:
-        return np.asarray(rng.permutation(number) % folds, np.int64)
+    if isinstance(units, int):
+        _check_folds(folds, units)
+        return np.asarray(rng.permutation(units) % folds, np.int64)
+    names, member = np.unique(units, return_inverse=True)
+    _check_folds(folds, len(names))
     # Large groups first, each into the fold that has the fewest clips so far.
     sizes = np.bincount(member)
-    order = rng.permutation(number)
+    order = rng.permutation(len(names))
     order = order[np.argsort(-sizes[order], kind="stable")]
-    fold_of, held = np.zeros(number, np.int64), np.zeros(folds)
+    fold_of, held = np.zeros(len(names), np.int64), np.zeros(folds)
     for group in order:
         fold_of[group] = held.argmin()
         held[fold_of[group]] += sizes[group]
     return np.asarray(fold_of[member])
 
 
-def _groups(units: NDArray[Any]) -> tuple[int, NDArray[np.int64]]:
-    found, member = np.unique(units, return_inverse=True)
-    return len(found), member
+def _check_folds(folds: int, units: int) -> None:
+    if not 2 <= folds <= units:
+        raise UsageError(
+            "folds", f"{folds} folds of {units}", "give at least 2, and no more than there are to part"
+        )
+
+
+def held_out(folds: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """(N,) for each fold, which clips are in it.
+
+    Raises:
+        UsageError: Fewer than two folds.
+    """
+    numbers = np.unique(folds)
+    if len(numbers) < 2:
+        raise UsageError("folds", "all clips are in one fold", "give at least two folds")
+    return [np.asarray(folds == number) for number in numbers]
 
 
 def cross_fit(
@@ -199,14 +214,10 @@ def cross_fit(
 
     Returns:
         (N, C) log-probabilities, and the weights of each fold in the order of the folds' numbers.
-
-    Raises:
-        UsageError: Fewer than two folds, or as `learn_weights`.
-        PartMissing: SciPy is not installed.
     """
     _checked(logits, labels)
     made, answered = [], np.zeros(next(iter(logits.values())).shape)
-    for here in _held_out(folds):
+    for here in held_out(folds):
         learned = learn_weights(_rows(logits, ~here), labels[~here])
         answered[here] = ensemble(_rows(logits, here), learned.weights, learned.temperature)
         made.append(learned)
@@ -220,21 +231,11 @@ def cross_fit_temperature(scores: Floats, labels: Labels, folds: NDArray[np.int6
         scores: (N, C) logits or log-probabilities.
         labels: (N,).
         folds: (N,).
-
-    Raises:
-        UsageError: Fewer than two folds.
     """
     answered = np.zeros(scores.shape)
-    for here in _held_out(folds):
+    for here in held_out(folds):
         answered[here] = log_softmax(scores[here] / fit_temperature(scores[~here], labels[~here]))
     return answered
-
-
-def _held_out(folds: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
-    numbers = np.unique(folds)
-    if len(numbers) < 2:
-        raise UsageError("folds", "all clips are in one fold", "give at least two folds")
-    return [np.asarray(folds == number) for number in numbers]
 
 
 def _rows(logits: Logits, rows: NDArray[np.bool_]) -> dict[str, NDArray[np.floating]]:
@@ -264,11 +265,6 @@ class Candidate:
     right: int
     cross_fitted_right: int
     negative_log_likelihood: float
-
-    @property
-    def judged_right(self) -> int:
-        """What it is judged by: the lower of both counts."""
-        return min(self.right, self.cross_fitted_right)
 
 
 @dataclass(frozen=True)
@@ -332,7 +328,7 @@ def choose_weights(
     candidates = []
     for name, weights in weightings.items():
         scores = weighted_mean(validation_logits, weights)
-        right = _right(scores, labels)
+        right = count_right(scores, labels)
         answered = cross_fit_temperature(scores, labels, folds)
         candidates.append(
             Candidate(name, weights, fit_temperature(scores, labels), right, right, _loss(answered, labels))
@@ -345,19 +341,13 @@ def choose_weights(
                 LEARNED,
                 learned.weights,
                 learned.temperature,
-                _right(weighted_mean(validation_logits, learned.weights), labels),
-                _right(answered, labels),
+                count_right(weighted_mean(validation_logits, learned.weights), labels),
+                count_right(answered, labels),
                 _loss(answered, labels),
             )
         )
-    chosen = min(candidates, key=lambda c: (-c.judged_right, c.negative_log_likelihood))
+    chosen = min(candidates, key=lambda c: (-min(c.right, c.cross_fitted_right), c.negative_log_likelihood))
     return ChosenWeights(chosen, tuple(candidates), len(labels))
-
-
-def _right(scores: Floats, labels: Labels) -> int:
-    """Clips whose true class scores above all others; a tie counts against it."""
-    true = np.take_along_axis(scores, labels[:, None], axis=1)
-    return int(((scores >= true).sum(axis=1) == 1).sum())
 
 
 def _loss(log_probabilities: Floats, labels: Labels) -> float:

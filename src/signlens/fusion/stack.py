@@ -10,8 +10,7 @@ calibrated by the same fit. Silence adds nothing: no face or no neighbour leaves
 negative log-likelihood is convex in the coefficients and the biases, so what is found is the best there is
 for a floor, and the floor is the best of a few (without biases).
 
-A stack is learned (`signlens.fusion.stack_learning`) on clips that the networks did not see. Strengths that a
-user asks for are a stack too: `Fusion.of` changes the one coefficient that they name.
+A stack is learned (`signlens.fusion.stack_learning`) on clips that the networks did not see.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +30,6 @@ from signlens.files import file_sha256, whole_file
 from signlens.models.ensemble import log_softmax
 
 Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
-Folds = NDArray[np.int64]
 
 STACK_FILE = "stack.json"
 """Name of the stack in a model's folder."""
@@ -41,25 +38,6 @@ ENSEMBLE, STACK, STACK_WITH_BIAS = "ensemble", "stack", "stack_with_class_bias"
 
 _LAYOUT = 1
 _REMEDY = "export the model again"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What each part adds to a gloss's score, as natural-log terms that sum to the score.
-
-    The gloss's log-probability is the sum of the three, less one number that is the same for all classes of
-    the clip (the normaliser).
-
-    Attributes:
-        skeleton: Log-probability of the stream ensemble (calibrated); with a stack, times its coefficient,
-            and with the bias of the class if the stack has any.
-        emotion: Term added by the expression (0 when it is off or silent).
-        retrieval: Term added by the similar signs (0 when it is off).
-    """
-
-    skeleton: float
-    emotion: float
-    retrieval: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +57,7 @@ class Parts:
     retrieval: Array | None = None
 
     def __post_init__(self) -> None:
-        """Check shapes and ranges.
-
-        Raises:
-            UsageError: They do not fit.
-        """
+        """Check shapes and ranges."""
         shape = self.skeleton.shape
         if len(shape) != 2 or shape[1] < 2:
             raise UsageError(
@@ -135,11 +109,7 @@ class Vote:
     emotion_top_k: int = 10
 
     def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            UsageError: A value out of range.
-        """
+        """Check the ranges."""
         for name in ("neighbours", "emotion_top_k"):
             if getattr(self, name) < 1:
                 raise UsageError(name, f"{getattr(self, name)} is too small", "give at least 1")
@@ -166,11 +136,7 @@ class Stack:
     bias: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            UsageError: A coefficient out of range.
-        """
+        """Check the ranges."""
         for name in ("skeleton", "emotion", "retrieval", "floor"):
             value = getattr(self, name)
             lowest_allowed = name in ("emotion", "retrieval") and value == 0
@@ -380,168 +346,3 @@ def _from_json(cls: type[Any], document: Mapping[str, Any]) -> Any:
     if not isinstance(made.used, bool) or not 0 <= made.unknown_below <= 1:
         raise ValueError("used or unknown_below is none")
     return replace(made, unknown_below=float(made.unknown_below))
-
-
-# -- what joins the parts of one clip ----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class FusionSettings:
-    """What a user asks of the fusion; whatever is None stays as the model's validation chose it.
-
-    >>> FusionSettings(emotion_strength=0.5).retrieval_strength is None
-    True
-
-    Attributes:
-        emotion_strength: Lambda of the emotion boost ``log(1 + lambda v)``, at least 0; 0 is off.
-        retrieval_strength: The same for the neighbours' votes, ``log(1 + lambda s)``.
-        explain_markers: Whether the boost leaves out an expression that a non-manual marker explains, and
-            lets a headshake speak for negation (`signlens.emotion.explain`).
-        vote: How neighbours vote and how far the expression reaches.
-    """
-
-    emotion_strength: float | None = None
-    retrieval_strength: float | None = None
-    explain_markers: bool = True
-    vote: Vote | None = None
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            UsageError: A value out of range.
-        """
-        for name in ("emotion_strength", "retrieval_strength"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise UsageError(name.replace("_", " "), f"{value} is not a strength", "give 0 or more")
-
-
-@dataclass(frozen=True)
-class FusionInfo:
-    """How the parts were joined.
-
-    Attributes:
-        kind: ``skeleton`` (the ensemble alone), ``strengths`` (by those that were asked for), or ``stack``
-            (by coefficients that the model's validation chose).
-        why: One sentence for a person.
-        coefficients: Of the parts, by the names in `Evidence`; empty for the ensemble alone.
-    """
-
-    kind: Literal["skeleton", "strengths", "stack"]
-    why: str
-    coefficients: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BoostInfo:
-    """By what the expression counted for glosses.
-
-    Attributes:
-        gloss_map: The map's name.
-        gloss_map_sha256: Hash of its content.
-        strength: Lambda.
-        top_k: Only the best k glosses were touched.
-        unknown_glosses: The map's glosses that the model does not know; nothing is done for them.
-    """
-
-    gloss_map: str
-    gloss_map_sha256: str
-    strength: float
-    top_k: int
-    unknown_glosses: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Fused:
-    """Scores of one clip.
-
-    Attributes:
-        log_probabilities: (C,) natural logs that sum to 1 as probabilities.
-        skeleton: (C,) what the ensemble adds to each class.
-        emotion: (C,) what the expression adds.
-        retrieval: (C,) what the neighbours add.
-    """
-
-    log_probabilities: Array
-    skeleton: Array
-    emotion: Array
-    retrieval: Array
-
-    def evidence(self, index: int) -> Evidence:
-        """The terms of one class."""
-        return Evidence(float(self.skeleton[index]), float(self.emotion[index]), float(self.retrieval[index]))
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """How the parts of a clip are joined: as validation chose, changed where the user asked.
-
-    Attributes:
-        stack: The coefficients.
-        vote: How neighbours vote and how far the expression reaches.
-        emotion_strength: Lambda within the expression's term; 1 where validation chose its coefficient.
-        explain_markers: See `FusionSettings`.
-        unknown_below: Probability below which a sign is called unknown; None for the card's.
-        info: The same for a person.
-    """
-
-    stack: Stack
-    vote: Vote
-    emotion_strength: float
-    explain_markers: bool
-    unknown_below: float | None
-    info: FusionInfo
-
-    @classmethod
-    def of(cls, asked: FusionSettings | None, learned: ModelStack | None) -> Self:
-        """What a user asks for, over what the model's validation chose.
-
-        Args:
-            asked: None for nothing.
-            learned: The model's stack; None where it has none.
-        """
-        asked = asked or FusionSettings()
-        used = learned if learned is not None and learned.used else None
-        stack = Stack(1.0) if used is None else used.stack
-        strength = asked.emotion_strength
-        if strength is not None:
-            stack = replace(stack, emotion=float(strength > 0))
-        votes = asked.retrieval_strength
-        if votes is not None:  # log(1 + lambda s) is the neighbours' term with a floor of 1 / lambda
-            stack = replace(stack, retrieval=float(votes > 0), floor=1 / votes if votes else 1.0)
-        return cls(
-            stack,
-            asked.vote or (Vote() if used is None else used.vote),
-            strength or 1.0,
-            asked.explain_markers,
-            None if used is None else used.unknown_below,
-            _info(asked, learned, stack),
-        )
-
-    def fuse(self, skeleton: Array, expression: Array | None = None, shares: Array | None = None) -> Fused:
-        """Join what the parts say of one clip.
-
-        Args:
-            skeleton: (C,) the ensemble's log-probabilities.
-            expression: (C,) ``log(1 + lambda v)``, see `signlens.emotion.boost_terms`; None for silence.
-            shares: (C,) the neighbours' votes, see `signlens.retrieval.class_shares`; None for silence.
-        """
-        one = Parts(
-            skeleton[None],
-            None if expression is None else expression[None],
-            None if shares is None else shares[None],
-        )
-        terms = {name: values[0] for name, values in self.stack.terms(one).items()}
-        return Fused(log_softmax(sum(terms.values(), np.zeros_like(skeleton))), **terms)
-
-
-def _info(asked: FusionSettings, learned: ModelStack | None, stack: Stack) -> FusionInfo:
-    parts = {"skeleton": stack.skeleton, "emotion": stack.emotion, "retrieval": stack.retrieval}
-    strengths = {"the expression": asked.emotion_strength, "similar signs": asked.retrieval_strength}
-    given = [f"{name} {value:g}" for name, value in strengths.items() if value]
-    if given:
-        return FusionInfo("strengths", f"By the strengths that were asked for: {', '.join(given)}.", parts)
-    if learned is None:
-        return FusionInfo("skeleton", "The model has no stack.")
-    return FusionInfo("stack", learned.why, parts) if learned.used else FusionInfo("skeleton", learned.why)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
+from signlens.fusion.learned_weights import held_out
 from signlens.fusion.stack import ENSEMBLE, STACK, STACK_WITH_BIAS, ChosenStack, Parts, Stack, StackCandidate
-from signlens.models.ensemble import log_softmax
+from signlens.models.ensemble import count_right, log_softmax
 from signlens.optional import require_extra
 
 Array = NDArray[np.float64]
@@ -103,21 +104,11 @@ def _learn(parts: Parts, labels: Labels, floor: float, *, bias: bool = False) ->
 
 
 def cross_fit_stack(parts: Parts, labels: Labels, folds: Folds, *, what: str = STACK) -> Array:
-    """(N, C) log-probabilities: the clips of a fold are answered by the stack that all others taught.
-
-    Raises:
-        UsageError: Fewer than two folds, or as `learn_stack`.
-        PartMissing: SciPy is not installed.
-    """
-    numbers = np.unique(folds)
-    if len(numbers) < 2:
-        raise UsageError("folds", "all clips are in one fold", "give at least two folds")
+    """(N, C) log-probabilities: the clips of a fold are answered by the stack that all others taught."""
     answered = np.zeros(parts.skeleton.shape)
-    for number in numbers:
-        here = folds == number
-        answered[here] = learn_stack(parts.take(~here), labels[~here], what=what).log_probabilities(
-            parts.take(here)
-        )
+    for here in held_out(folds):
+        learned = learn_stack(parts.take(~here), labels[~here], what=what)
+        answered[here] = learned.log_probabilities(parts.take(here))
     return answered
 
 
@@ -134,28 +125,24 @@ def choose_stack(parts: Parts, labels: Labels, folds: Folds) -> ChosenStack:
         parts: N validation clips, which the networks did not see.
         labels: (N,).
         folds: (N,) for cross-fitting.
-
-    Raises:
-        UsageError: As `cross_fit_stack`.
-        PartMissing: SciPy is not installed.
     """
     alone = parts.emotion is None and parts.retrieval is None
     learned: dict[str, Stack] = {}
     candidates: list[StackCandidate] = []
-    of_base: Array | None = None
+    ensemble_losses: Array | None = None
     for name in (ENSEMBLE, *(() if alone else (STACK,)), STACK_WITH_BIAS):
         learned[name] = learn_stack(parts, labels, what=name)
         answered = cross_fit_stack(parts, labels, folds, what=name)
         losses = -np.take_along_axis(answered, labels[:, None], axis=1)[:, 0]
-        of_base = losses if of_base is None else of_base
-        gain = float((of_base - losses).mean())
-        spread = 1.96 * float((of_base - losses).std()) / math.sqrt(len(labels))
-        right = _right(learned[name].log_probabilities(parts), labels)
+        ensemble_losses = losses if ensemble_losses is None else ensemble_losses
+        gain = float((ensemble_losses - losses).mean())
+        spread = 1.96 * float((ensemble_losses - losses).std()) / math.sqrt(len(labels))
+        right = count_right(learned[name].log_probabilities(parts), labels)
         candidates.append(
             StackCandidate(
                 name,
                 right,
-                _right(answered, labels),
+                count_right(answered, labels),
                 float(losses.mean()),
                 gain,
                 gain - spread,
@@ -178,9 +165,3 @@ def choose_stack(parts: Parts, labels: Labels, folds: Folds) -> ChosenStack:
         f"(95 % {best.gain_low:.4f} to {best.gain_high:.4f})."
     )
     return ChosenStack(chosen.name, learned[chosen.name], tuple(candidates), len(parts), why)
-
-
-def _right(scores: Array, labels: Labels) -> int:
-    """Clips whose true class scores above all others; a tie counts against it."""
-    true = np.take_along_axis(scores, labels[:, None], axis=1)
-    return int(((scores >= true).sum(axis=1) == 1).sum())

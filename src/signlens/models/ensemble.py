@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
+from signlens.optional import require_extra
 
 Scores = NDArray[np.float64]
 
@@ -71,30 +72,34 @@ def ensemble(
 
 
 def fit_temperature(log_probabilities: Scores, labels: NDArray[np.int64]) -> float:
-    """The temperature that minimises the negative log-likelihood (Guo et al. 2017).
-
-    The likelihood is unimodal in log-temperature, so a golden-section search finds it, between e^-4 and e^4.
+    """The temperature that minimises the negative log-likelihood (Guo et al. 2017), between e^-4 and e^4.
 
     Args:
         log_probabilities: (N, C) at temperature 1 (or raw logits).
         labels: (N,).
+
+    Raises:
+        PartMissing: SciPy is not installed.
     """
+    try:
+        from scipy.optimize import minimize_scalar
+    except ImportError:
+        raise require_extra("train", "scipy") from None
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(log_probabilities / np.exp(log_temperature))
         return float(-np.take_along_axis(scaled, labels[:, None], axis=1).mean())
 
-    low, high = -4.0, 4.0
-    golden = (5**0.5 - 1) / 2
-    left, right = high - golden * (high - low), low + golden * (high - low)
-    at_left, at_right = loss(left), loss(right)
-    while high - low > 1e-7:
-        if at_left < at_right:
-            high, right, at_right = right, left, at_left
-            left = high - golden * (high - low)
-            at_left = loss(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + golden * (high - low)
-            at_right = loss(right)
-    return float(np.exp((low + high) / 2))
+    # The likelihood is unimodal in the logarithm of the temperature.
+    found = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-7})
+    return float(np.exp(found.x))
+
+
+def count_right(scores: NDArray[np.floating], labels: NDArray[np.int64]) -> int:
+    """Clips whose true class scores above all others; a tie counts against it.
+
+    >>> count_right(np.array([[2.0, 1.0], [1.0, 1.0], [0.0, 3.0]]), np.array([0, 0, 1]))
+    2
+    """
+    true = np.take_along_axis(scores, labels[:, None], axis=1)
+    return int(((scores >= true).sum(axis=1) == 1).sum())

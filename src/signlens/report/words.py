@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from signlens.emotion.explain import Explaining
 from signlens.emotion.expressions import EmotionReading
-from signlens.fusion.stack import BoostInfo, Evidence
+from signlens.fusion.clip_fusion import BoostInfo, Evidence
 from signlens.recognition import Recognition
 from signlens.signing.intensity import Intensity
 

@@ -14,7 +14,6 @@ from signlens.errors import InputRejected
 from signlens.evaluation.comparison import McNemar, mcnemar
 from signlens.evaluation.metrics import bootstrap, outcomes
 from signlens.evaluation.results import describe_intervals
-from signlens.fusion.emotion_strength import PermutationGain, permutation_gain
 from signlens_studies.figures import check_figure, new_figure, save_figure
 from signlens_studies.reproduction import PAPER, Reproduction, Row
 from signlens_studies.slr_sentiment.augmentation import (
@@ -26,6 +25,7 @@ from signlens_studies.slr_sentiment.augmentation import (
     Floats,
     Material,
 )
+from signlens_studies.slr_sentiment.permutation import PermutationGain, permutation_gain
 from signlens_studies.slr_sentiment.recognition_tables import (
     LOSSES,
     PAPER_NAMES,

@@ -166,7 +166,9 @@ def test_what_is_chosen_is_never_below_the_best_stream_on_validation(seed: int) 
     assert list(counted) == [*made.streams, FIXED, LEARNED]
     assert {c.name: c.right for c in found.candidates} == counted
     assert right(chosen, made.labels) >= max(counted[name] for name in made.streams)
-    assert found.chosen.judged_right == max(c.judged_right for c in found.candidates)
+    assert min(found.chosen.right, found.chosen.cross_fitted_right) == max(
+        min(c.right, c.cross_fitted_right) for c in found.candidates
+    )
     assert counted[FIXED] < counted["joint"]
     assert found.chosen.name != FIXED
     document = found.to_json()
@@ -183,7 +185,7 @@ def test_equally_many_right_are_told_apart_by_likelihood() -> None:
     found = choose_weights({"vague": vague, "sure": sure}, labels)
     figures = {c.name: c.negative_log_likelihood for c in found.candidates}
     assert found.chosen.name == min(figures, key=figures.__getitem__)
-    assert {c.judged_right for c in found.candidates} == {40}
+    assert {min(c.right, c.cross_fitted_right) for c in found.candidates} == {40}
 
 
 def test_fixed_weights_of_ones_own_are_tried() -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 
 from signlens.errors import UsageError
-from signlens.fusion.stack import Fusion, FusionSettings, ModelStack, Stack, Vote
+from signlens.fusion.clip_fusion import Fusion, FusionSettings
+from signlens.fusion.stack import ModelStack, Stack, Vote
 
 BOTH = Fusion.of(FusionSettings(emotion_strength=1.0, retrieval_strength=2.0), None)
 

@@ -13,7 +13,7 @@ from made_clips import answered, degraded, expression, rejected
 from signlens.answer import Answer
 from signlens.emotion.explain import ExplainedAway, Explaining, HeldBack
 from signlens.emotion.expressions import EmotionMoment, EmotionReading
-from signlens.fusion.stack import BoostInfo, Evidence
+from signlens.fusion.clip_fusion import BoostInfo, Evidence
 from signlens.recognition import Recognition
 from signlens.report import words
 from signlens.signing.intensity import Intensity
