@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from signlens.datasets.tables import listed
+from signlens.downloads import fetch_hub_file, is_commit
 from signlens.emosign.annotations import (
     EMOTIONS,
     FACTS_FILE,
@@ -26,9 +26,8 @@ from signlens.emosign.annotations import (
 )
 from signlens.emosign.ratings import Aggregate, aggregate, read_ratings
 from signlens.emosign.tasks import DEFAULT_RULE, partition
-from signlens.errors import InputRejected, PartMissing, UsageError
+from signlens.errors import InputRejected, UsageError
 from signlens.files import file_sha256, whole_file
-from signlens.optional import require_extra
 
 REPOSITORY = "catfang/emosign"
 RELEASED_FILE = "emosign_dataset.csv"
@@ -44,9 +43,6 @@ def download_labels(
 ) -> Path:
     """Fetch the released file at one commit of its repository.
 
-    The bytes are checked against the hash under which the repository keeps them at that commit (git's
-    blob hash, or SHA-256 for large files), and against `sha256` where it is given.
-
     Args:
         revision: The full hash of the commit, 40 hexadecimal digits: a branch may change.
         folder: Where the file goes.
@@ -56,55 +52,15 @@ def download_labels(
 
     Raises:
         UsageError: The revision is not a commit's full hash.
-        PartMissing: `huggingface_hub` is not installed, or the server cannot be reached.
-        InputRejected: There is no such file, or its bytes are not what they should be.
+        PartMissing, InputRejected: See `signlens.downloads.fetch_hub_file`.
     """
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+    if not is_commit(revision):
         raise UsageError(
             "--revision", f"{revision!r} is not a commit's full hash", "copy the 40 digits from its history"
         )
-    try:
-        import huggingface_hub
-        from huggingface_hub import errors
-    except ImportError as error:
-        raise require_extra("hub", error.name or "huggingface_hub") from None
-    address = huggingface_hub.hf_hub_url(
-        repository, RELEASED_FILE, repo_type="dataset", revision=revision, endpoint=endpoint
+    return fetch_hub_file(
+        repository, RELEASED_FILE, revision, folder, sha256=sha256, repo_type="dataset", endpoint=endpoint
     )
-    offline = "check the connection, or give a local copy of the file"
-    try:
-        fetched = huggingface_hub.hf_hub_download(
-            repository,
-            RELEASED_FILE,
-            repo_type="dataset",
-            revision=revision,
-            endpoint=endpoint,
-            local_dir=folder,
-            force_download=True,
-        )
-        metadata = huggingface_hub.get_hf_file_metadata(address, endpoint=endpoint)
-    except errors.LocalEntryNotFoundError as error:  # what it says when the server cannot be reached
-        raise PartMissing(address, f"cannot be fetched ({error})", offline) from None
-    except (errors.EntryNotFoundError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
-        raise InputRejected(
-            address, "is not there", "check the revision, or give a local copy of the file"
-        ) from None
-    except (errors.HfHubHTTPError, OSError, ValueError) as error:
-        raise PartMissing(address, f"cannot be fetched ({error})", offline) from None
-    path = Path(fetched)
-    kept_under = (metadata.etag or "").strip('"')
-    content = path.read_bytes()
-    own = hashlib.sha256(content).hexdigest()
-    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-    if kept_under not in (own, blob):
-        path.unlink()
-        raise InputRejected(address, "arrived with other bytes than the repository keeps", "fetch it again")
-    if sha256 is not None and own != sha256.casefold():
-        path.unlink()
-        raise InputRejected(
-            address, f"has SHA-256 {own}, not {sha256}", "check the revision; the file was removed"
-        )
-    return path
 
 
 def import_emosign(

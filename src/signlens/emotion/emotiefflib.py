@@ -13,12 +13,9 @@ the signer's face points.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.downloads import fetch_file, git_blob_hash
 from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.faces import face_picture
 from signlens.emotion.provider import ASSUMED_NEUTRAL, FaceFrames, FrameExpressions
 from signlens.errors import PartMissing, SignLensError, UsageError
-from signlens.files import whole_file
 from signlens.optional import require_extra
 
 DEFAULT_MODEL = "enet_b0_8_best_vgaf"
@@ -99,11 +96,6 @@ def model_folder() -> Path:
     return Path(cache) / "signlens" / "emotiefflib"
 
 
-def git_blob_hash(content: bytes) -> str:
-    """The hash under which git keeps some bytes."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-
 def fetch_model(
     name: str,
     folder: Path | None = None,
@@ -127,29 +119,7 @@ def fetch_model(
     """
     pin = _pin(name, models)
     target = (folder or model_folder()) / f"{name}.onnx"
-    try:
-        with urllib.request.urlopen(pin.url, timeout=timeout_s) as answer:
-            content = answer.read(_MAX_BYTES + 1)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise PartMissing(
-            pin.url, f"cannot be fetched ({reason})", "check the connection, or copy the file from elsewhere"
-        ) from None
-    if len(content) > _MAX_BYTES or git_blob_hash(content) != pin.git_blob:
-        raise PartMissing(
-            pin.url,
-            f"its bytes are not those of the pinned file (git blob {pin.git_blob})",
-            "nothing was kept; fetch it again, or copy the file from elsewhere",
-        )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise UsageError(
-            target, f"it cannot be written ({error.strerror})", "choose another folder"
-        ) from None
-    return target
+    return fetch_file(pin.url, target, pin.git_blob, limit=_MAX_BYTES, timeout_s=timeout_s)
 
 
 def checked_model(path: Path, name: str, models: Mapping[str, Pinned] = MODELS) -> Path:

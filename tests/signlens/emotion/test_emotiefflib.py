@@ -17,8 +17,9 @@ import pytest
 onnx = pytest.importorskip("onnx", reason="needs the [emotion] extra")
 pytest.importorskip("emotiefflib", reason="needs the [emotion] extra")
 
+from signlens.downloads import git_blob_hash  # noqa: E402
 from signlens.emotion import emotiefflib  # noqa: E402
-from signlens.emotion.emotiefflib import MODELS, EmotiEffLibProvider, Pinned, git_blob_hash  # noqa: E402
+from signlens.emotion.emotiefflib import MODELS, EmotiEffLibProvider, Pinned  # noqa: E402
 from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.emotion.faces import face_picture  # noqa: E402
 from signlens.emotion.provider import FaceFrames  # noqa: E402

@@ -10,11 +10,12 @@ Nothing is fetched unless `download` is called. Weights are used only if their S
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.downloads import hub_snapshot
 from signlens.errors import PartMissing
 from signlens.files import file_sha256
 from signlens.optional import require_extra
@@ -57,7 +58,7 @@ class DepthAnything:
         except ImportError as error:
             raise require_extra("depth", error.name or "transformers") from None
         self.side = side
-        found = _cached() if folder is None else folder
+        found = _snapshot(fetch=False) if folder is None else folder
         weights = found / WEIGHTS_FILE
         if not weights.is_file():
             raise PartMissing(weights, "there are no weights of Depth Anything", _HOW_TO_GET)
@@ -134,7 +135,7 @@ def download() -> Path:
     Raises:
         PartMissing: It could not be fetched, or is not what was tested.
     """
-    folder = _snapshot(offline=False)
+    folder = _snapshot(fetch=True)
     if file_sha256(folder / WEIGHTS_FILE) != WEIGHTS_SHA256:
         raise PartMissing(folder / WEIGHTS_FILE, "is not what was tested", "try again, or report it")
     return folder
@@ -146,18 +147,6 @@ _HOW_TO_GET = (
 )
 
 
-def _cached() -> Path:
-    return _snapshot(offline=True)
-
-
-def _snapshot(*, offline: bool) -> Path:
-    try:
-        import huggingface_hub
-    except ImportError:
-        raise require_extra("depth", "huggingface_hub") from None
-    wanted: dict[str, Any] = {"revision": REVISION, "allow_patterns": ["config.json", WEIGHTS_FILE]}
-    try:
-        return Path(huggingface_hub.snapshot_download(REPOSITORY, local_files_only=offline, **wanted))
-    except Exception as error:  # whatever the hub, its transport or the disk brings up
-        problem = "is not on this machine" if offline else f"could not be fetched ({error})"
-        raise PartMissing(REPOSITORY, problem, _HOW_TO_GET) from None
+def _snapshot(*, fetch: bool) -> Path:
+    files = ["config.json", WEIGHTS_FILE]
+    return hub_snapshot(REPOSITORY, REVISION, files=files, fetch=fetch, extra="depth", remedy=_HOW_TO_GET)

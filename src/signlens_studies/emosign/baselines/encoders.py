@@ -5,11 +5,11 @@ Weights are safetensors, code of the repository they come from is never run.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from signlens.downloads import hub_snapshot, is_commit
 from signlens.errors import PartMissing, UsageError
 from signlens.files import file_sha256
 from signlens.optional import require_extra
@@ -41,30 +41,18 @@ def find(reference: str) -> Pinned:
     """
     folder = Path(reference)
     if not folder.is_dir():
-        found = re.fullmatch(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", reference)
-        if not found:
+        repository, _, commit = reference.rpartition("@")
+        if not is_commit(commit) or repository.count("/") != 1:
             raise UsageError(
                 reference,
                 "is neither a folder nor OWNER/NAME@COMMIT with the 40 digits of a commit",
                 "a branch may change, so it does not do",
             )
-        folder = _cached(found[1], found[2])
+        folder = hub_snapshot(repository, commit, extra=EXTRA)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise PartMissing(folder, f"holds no {WEIGHTS}", "other formats can run code when they are read")
     return Pinned(folder, reference, file_sha256(weights))
-
-
-def _cached(repository: str, commit: str) -> Path:
-    how = f"fetch it once with: hf download {repository} --revision {commit}"
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise require_extra(EXTRA, "huggingface_hub") from None
-    try:
-        return Path(snapshot_download(repository, revision=commit, local_files_only=True))
-    except Exception:  # whatever the hub's cache or the disk brings up
-        raise PartMissing(repository, f"revision {commit} is not on this machine", how) from None
 
 
 def load(kind: str, pinned: Pinned) -> Any:
