@@ -6,6 +6,7 @@ from typing import Any
 
 from signlens.emotion.expressions import EMOTIONS
 from signlens_studies.expression.head_validation import PICTURED
+from signlens_studies.markdown import markdown_table
 
 
 def tables(report: dict[str, Any]) -> str:
@@ -19,20 +20,18 @@ def tables(report: dict[str, Any]) -> str:
         f"{len(report['chosen'])} folds by subject, settings chosen by inner folds; 95 % intervals "
         "by drawing subjects.",
         "",
-        "| what is looked at | not found | seven classes | 95 % interval | mean recall | eight classes "
-        "| 95 % interval |",
-        "|---|---|---|---|---|---|---|",
     ]
+    rows: list[tuple[object, ...]] = []
     for way in (PICTURED, "unrefined", "refined", "as filmed"):
         part = report[f"ckplus, {way}"]
         seven, eight = part["seven_classes"], part["eight_classes"]
         low7, high7 = seven["interval_95"]
         low8, high8 = eight["interval_95"]
-        lines.append(
-            f"| {WAYS[way]} | {part['not_found']} | {percent(seven['accuracy'])} "
-            f"| {percent(low7)} to {percent(high7)} | {percent(seven['mean_recall'])} "
-            f"| {percent(eight['accuracy'])} | {percent(low8)} to {percent(high8)} |"
-        )
+        first = (WAYS[way], part["not_found"], percent(seven["accuracy"]))
+        second = (f"{percent(low7)} to {percent(high7)}", percent(seven["mean_recall"]))
+        rows.append((*first, *second, percent(eight["accuracy"]), f"{percent(low8)} to {percent(high8)}"))
+    head = ("what is looked at", "not found", "seven classes", "95 % interval", "mean recall")
+    lines.append(markdown_table((*head, "eight classes", "95 % interval"), rows))
     for way in (PICTURED, "unrefined"):
         seven = report[f"ckplus, {way}"]["seven_classes"]
         names = list(seven["confusion"])
@@ -41,12 +40,14 @@ def tables(report: dict[str, Any]) -> str:
             "",
             f"Confusion, seven classes, {WAYS[way]} (rows: true; columns: answered):",
             "",
-            "| | " + " | ".join(columns) + " | recall |",
-            "|---" * (len(columns) + 2) + "|",
+            markdown_table(
+                ("", *columns, "recall"),
+                [
+                    (f"**{n}**", *(seven["confusion"][n][c] for c in columns), percent(seven["recall"][n]))
+                    for n in names
+                ],
+            ),
         ]
-        for name in names:
-            counts = " | ".join(str(seven["confusion"][name][c]) for c in columns)
-            lines.append(f"| **{name}** | {counts} | {percent(seven['recall'][name])} |")
     for part_name in ("signers at rest", "signers signing (unlabelled)"):
         part = report[part_name]
         lines += [
@@ -54,12 +55,14 @@ def tables(report: dict[str, Any]) -> str:
             f"{part_name[0].upper()}{part_name[1:]}: {part['faces']} faces of held-out people, "
             "share given each answer:",
             "",
-            "| what is looked at | " + " | ".join(EMOTIONS) + " |",
-            "|---" * (len(EMOTIONS) + 1) + "|",
+            markdown_table(
+                ("what is looked at", *EMOTIONS),
+                [
+                    (WAYS[way], *(percent(part[way][name]) for name in EMOTIONS))
+                    for way in (PICTURED, "clip", "filmed/refined", "crop0/refined")
+                ],
+            ),
         ]
-        for way in (PICTURED, "clip", "filmed/refined", "crop0/refined"):
-            shares = " | ".join(percent(part[way][name]) for name in EMOTIONS)
-            lines.append(f"| {WAYS[way]} | {shares} |")
     calibration = report["calibration"]
     lines += [
         "",

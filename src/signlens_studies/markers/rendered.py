@@ -39,6 +39,7 @@ from signlens.pose.holistic import HolisticExtractor
 from signlens.signer.film import write_video
 from signlens.signing.intensity import measure_intensity
 from signlens.signing.markers import FUNCTIONS, MarkerReading, read_markers
+from signlens_studies.markdown import markdown_table
 from signlens_studies.markers.marked_signer import Script, film
 
 CHOSEN_ON = ("maya", "kofi", "elena")
@@ -191,25 +192,20 @@ def recovery(films: Iterable[Seen], marker: str) -> Recovery:
 
 def recovery_table(films: Sequence[Seen]) -> str:
     """Markdown: one marker a row."""
-    lines = [
-        "| marker | found | false alarms | onset, median error | offset | median absolute error |",
-        "|---|---|---|---|---|---|",
-    ]
-    for marker in FUNCTIONS:
-        r = recovery(films, marker)
+    every = [recovery(films, marker) for marker in FUNCTIONS]
+    rows = []
+    for marker, r in zip(FUNCTIONS, every, strict=True):
         times = (f"{value:+.0f} ms" if np.isfinite(value) else "" for value in (r.onset_ms, r.offset_ms))
         spread = f"{r.spread_ms:.0f} ms" if np.isfinite(r.spread_ms) else ""
-        lines.append(
-            f"| {marker.replace('_', ' ')} | {r.found} of {r.there} | {r.false_alarms} of {r.absent} | "
-            f"{' | '.join(times)} | {spread} |"
-        )
-    every = [recovery(films, marker) for marker in FUNCTIONS]
+        found, alarms = f"{r.found} of {r.there}", f"{r.false_alarms} of {r.absent}"
+        rows.append((marker.replace("_", " "), found, alarms, *times, spread))
     totals = (
         ("found", sum(r.found for r in every), sum(r.there for r in every)),
         ("false alarms", sum(r.false_alarms for r in every), sum(r.absent for r in every)),
     )
-    lines += ["", "Over all markers: " + ", ".join(_share(*total) for total in totals) + "."]
-    return "\n".join(lines)
+    head = ("marker", "found", "false alarms", "onset, median error", "offset", "median absolute error")
+    over_all = ", ".join(_share(*total) for total in totals)
+    return f"{markdown_table(head, rows)}\n\nOver all markers: {over_all}."
 
 
 def _share(name: str, hits: int, of: int) -> str:
@@ -221,24 +217,17 @@ def _share(name: str, hits: int, of: int) -> str:
 
 def confusion_table(films: Sequence[Seen]) -> str:
     """Markdown: what each film's markers and expression were taken for, means over signers."""
-    lines = [
-        "| film | films | markers said | strongest expressions | after explaining away |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for words in dict.fromkeys(seen.script.words for seen in films):
         same = [seen for seen in films if seen.script.words == words]
         said = [m for seen in same for m in dict.fromkeys(m.name for m in seen.reading.markers)]
         counts = ", ".join(f"{m.replace('_', ' ')} {said.count(m)}" for m in FUNCTIONS if m in said)
         shown, used = (_mean([getattr(seen, part) for seen in same]) for part in ("shown", "used"))
         ranked = sorted(shown, key=lambda e: -shown[e])[:3]
-        lines.append(
-            f"| {words} | {len(same)} | {counts or 'none'} | "
-            + ", ".join(f"{e} {shown[e]:.2f}" for e in ranked)
-            + " | "
-            + ", ".join(f"{e} {used[e]:.2f}" for e in ranked)
-            + " |"
-        )
-    return "\n".join(lines)
+        strongest = (", ".join(f"{e} {means[e]:.2f}" for e in ranked) for means in (shown, used))
+        rows.append((words, len(same), counts or "none", *strongest))
+    head = ("film", "films", "markers said", "strongest expressions", "after explaining away")
+    return markdown_table(head, rows)
 
 
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:

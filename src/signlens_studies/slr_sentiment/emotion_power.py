@@ -23,6 +23,7 @@ from signlens.evaluation.comparison import sign_test
 from signlens.evaluation.metrics import Interval, bootstrap, wilson
 from signlens.optional import require_extra
 from signlens_studies.figures import new_figure, save_figure
+from signlens_studies.markdown import markdown_table
 
 LEVEL = 0.05
 POWER = 0.8
@@ -418,22 +419,31 @@ def text(found: Answer) -> str:
     def number(value: int | None) -> str:
         return "more than 2,000,000" if value is None else f"{value:,}"
 
-    lines = ["| clips that change | clips of emotional glosses needed | power, simulated |", "|---|---|---|"]
-    for row in found.by_discordance:
-        power = "" if row.simulated_power is None else f"{100 * row.simulated_power:.1f} %"
-        lines.append(f"| {100 * row.discordance:g} % | {number(row.clips)} | {power} |")
-    lines += [
-        "",
-        "| emotional share | gain, points | clips that change | clips needed | of these emotional | "
-        "rate at the ends of its interval |",
-        "|---|---|---|---|---|---|",
-    ]
-    for share in found.by_share:
-        ends = " to ".join("no gain" if n is None else f"{n:,}" for n in share.clips_between)
-        lines.append(
-            f"| {100 * share.emotional_share:.1f} % | {share.gain:+.2f} | {share.discordance:.2f} % | "
-            f"{number(share.clips)} | {number(share.emotional_clips)} | {ends} |"
+    first = [
+        (
+            f"{100 * row.discordance:g} %",
+            number(row.clips),
+            "" if row.simulated_power is None else f"{100 * row.simulated_power:.1f} %",
         )
+        for row in found.by_discordance
+    ]
+    second = [
+        (
+            f"{100 * share.emotional_share:.1f} %",
+            f"{share.gain:+.2f}",
+            f"{share.discordance:.2f} %",
+            number(share.clips),
+            number(share.emotional_clips),
+            " to ".join("no gain" if n is None else f"{n:,}" for n in share.clips_between),
+        )
+        for share in found.by_share
+    ]
+    shares = ("emotional share", "gain, points", "clips that change", "clips needed", "of these emotional")
+    lines = [
+        markdown_table(("clips that change", "clips of emotional glosses needed", "power, simulated"), first),
+        "",
+        markdown_table((*shares, "rate at the ends of its interval"), second),
+    ]
     v, i = found.verdict, found.inputs
     detectable = "none" if v.detectable_gain is None else f"{v.detectable_gain:.2f} points"
     lines += [

@@ -14,6 +14,7 @@ from typing import Any
 from signlens.emotion.gloss_map import GlossMap
 from signlens.errors import UsageError
 from signlens.optional import require_extra
+from signlens_studies.markdown import markdown_table
 
 LEXICON_EMOTIONS = {
     "joy": "happy",
@@ -207,13 +208,9 @@ def table(rows: dict[str, tuple[Agreement, ...]]) -> str:
         return "-" if value is None else f"{100 * value:.0f} %"
 
     lines = [
-        "| way | emotion | suggested | by hand | both | precision | recall |",
-        "|---|---|---|---|---|---|---|",
+        (way, r.emotion, r.suggested, r.by_hand, r.both, share(r.precision), share(r.recall))
+        for way, of in rows.items()
+        for r in of
     ]
-    for way, of in rows.items():
-        lines += [
-            f"| {way} | {r.emotion} | {r.suggested} | {r.by_hand} | {r.both} | {share(r.precision)} | "
-            f"{share(r.recall)} |"
-            for r in of
-        ]
-    return "\n".join(lines)
+    head = ("way", "emotion", "suggested", "by hand", "both", "precision", "recall")
+    return markdown_table(head, lines)
