@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from signlens.cli.recognition_text import print_recognition
 from signlens.cli.shared import (
     EXIT_INTERRUPTED,
-    NOTES,
     AsJson,
     ClipBar,
     Clips,
@@ -30,12 +30,14 @@ from signlens.cli.shared import (
 from signlens.errors import InputRejected, SignLensError, UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from signlens.emotion import SignerBaseline
     from signlens.pose import PoseClip
     from signlens.recognition import Recognition
     from signlens.recognizer import Recognizer, Seen
+
+
+FACE, SIGNS = "The face", "Similar signs"
+"""Panels of the help."""
 
 
 def _print_schema(wanted: bool) -> None:
@@ -61,7 +63,9 @@ def recognize(
         bool, typer.Option("--no-video", help="Keep the video's pictures out of the report; poses alone.")
     ] = False,
     top_k: Annotated[int, typer.Option("--top-k", help="How many candidate glosses to give.")] = 5,
-    similar: Annotated[int, typer.Option("--similar", help="How many similar signs to give.")] = 5,
+    similar: Annotated[
+        int, typer.Option("--similar", help="How many similar signs to give.", rich_help_panel=SIGNS)
+    ] = 5,
     max_seconds: MaxSeconds = None,
     max_pixels: MaxPixels = None,
     max_frames: MaxFrames = None,
@@ -71,6 +75,7 @@ def recognize(
             "--emotion-strength",
             help="How much the expression counts for glosses (0: not); by default as the model's validation "
             "chose.",
+            rich_help_panel=FACE,
         ),
     ] = None,
     gloss_map: Annotated[
@@ -79,12 +84,15 @@ def recognize(
             "--gloss-map",
             help="Which glosses an expression speaks for: a TOML file, or the name of a shipped map. For "
             "--emotion-strength.",
+            rich_help_panel=FACE,
         ),
     ] = None,
     despite_markers: Annotated[
         bool,
         typer.Option(
-            "--despite-markers", help="Let an expression count that a marker (brows, headshake) explains."
+            "--despite-markers",
+            help="Let an expression count that a marker (brows, headshake) explains.",
+            rich_help_panel=FACE,
         ),
     ] = False,
     retrieval_strength: Annotated[
@@ -93,12 +101,15 @@ def recognize(
             "--retrieval-strength",
             help="How much similar signs count for glosses (0: not); by default as the model's validation "
             "chose.",
+            rich_help_panel=SIGNS,
         ),
     ] = None,
     emotion_provider: Annotated[
         str,
         typer.Option(
-            "--emotion-provider", help="Who reads the face: landmarks (shipped), dan or emotiefflib."
+            "--emotion-provider",
+            help="Who reads the face: landmarks (shipped), dan or emotiefflib.",
+            rich_help_panel=FACE,
         ),
     ] = "landmarks",
     emotion_model: Annotated[
@@ -106,16 +117,23 @@ def recognize(
         typer.Option(
             "--emotion-model",
             help="Weights of the provider: a checkpoint of DAN, or a fetched model of EmotiEffLib.",
+            rich_help_panel=FACE,
         ),
     ] = None,
     emotion_frames: Annotated[
         int,
-        typer.Option("--emotion-frames", help="How many frames it reads, evenly spread; 0 for all."),
+        typer.Option(
+            "--emotion-frames",
+            help="How many frames it reads, evenly spread; 0 for all.",
+            rich_help_panel=FACE,
+        ),
     ] = 16,
     same_signer: Annotated[
         bool,
         typer.Option(
-            "--same-signer", help="The clips show one signer, whose own face at rest is taken as neutral."
+            "--same-signer",
+            help="The clips show one signer, whose own face at rest is taken as neutral.",
+            rich_help_panel=FACE,
         ),
     ] = False,
     as_filmed: Annotated[
@@ -219,7 +237,7 @@ def _recognize_all(
                 codes.append(code)
                 bar.hide()
                 if not as_json and result.status != "rejected":  # a rejection has been said already
-                    _print_result(result, first=number == 0, vocabulary=len(recognizer.model.glosses))
+                    print_recognition(result, first=number == 0, vocabulary=len(recognizer.model.glosses))
                 if destinations is not None:
                     problem = _write_report(result, poses, destinations[number], recognizer, pictures)
                     if problem is None:
@@ -320,106 +338,3 @@ def _skeletons(recognizer: Recognizer, clips: Set[str]) -> dict[str, Any]:
     if recognizer.gallery is None:
         return {}
     return StoredGallery.open(recognizer.model.folder / GALLERY_FILE).skeletons_of(clips)
-
-
-def _print_result(result: Recognition, *, first: bool, vocabulary: int) -> None:
-    """The answer for a person."""
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console(highlight=False)
-    if not first:
-        console.print()
-        console.rule(style="dim")
-    console.print(f"[bold]{escape(result.path)}[/]", soft_wrap=True)
-    if result.clip is not None:
-        clip = result.clip
-        console.print(
-            f"[dim]{clip.frames} frames, {clip.fps:.1f} a second, {clip.duration_s:.1f} s, "
-            f"{clip.width}x{clip.height}[/]"
-        )
-    console.print()
-    if result.answer is not None:
-        console.print(f"[bold]{escape(result.answer.explanation)}[/]")
-    for reason in result.reasons:
-        console.print(f"[yellow]![/] {escape(reason.text)}")
-    if result.orientation is not None:
-        for sentence in result.orientation.sentences:
-            console.print(escape(sentence))
-    console.print()
-    console.print(_prediction_table(result))
-    _print_expression(console, result)
-    _print_markers(console, result)
-    if result.similar:
-        signs = ", ".join(f"{escape(s.gloss)} {s.similarity:.2f}" for s in result.similar)
-        console.print(f"Similar signs (cosine): {signs}")
-    if result.pose is not None:
-        part = result.pose.coverage
-        console.print(
-            f"Seen: body {part.body:.0%}, left hand {part.left_hand:.0%}, right hand {part.right_hand:.0%}, "
-            f"face {part.face:.0%} of the frames"
-        )
-    console.print(f"Took {result.timing_ms.get('total', 0) / 1000:.1f} s")
-    console.print()
-    console.print(f"[dim]The model knows {vocabulary} glosses. {NOTES}[/]")
-
-
-def _prediction_table(result: Recognition) -> Any:
-    from rich.bar import Bar
-    from rich.markup import escape
-    from rich.table import Table
-
-    from signlens.report.words import percent, signed
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("Gloss")
-    table.add_column("Probability", justify="right")
-    table.add_column("", width=20)
-    for name in ("Skeleton", "Emotion", "Similar signs"):
-        table.add_column(name, justify="right", style="dim")
-    for p in result.predictions:
-        table.add_row(
-            escape(p.gloss),
-            percent(p.probability),
-            Bar(1, 0, p.probability, width=20),
-            *(signed(v) for v in (p.evidence.skeleton, p.evidence.emotion, p.evidence.retrieval)),
-        )
-    return table
-
-
-def _print_expression(console: Console, result: Recognition) -> None:
-    from signlens.report.words import percent
-
-    console.print()
-    reading = result.emotion
-    if reading is None:
-        console.print("Expression of the face: none read, no face was seen.")
-        return
-    ranked = sorted(reading.probabilities.items(), key=lambda item: -item[1])
-    text = ", ".join(f"{name} {percent(value)}" for name, value in ranked[:3])
-    seen = "points and picture" if reading.pictured > 0.5 else "points alone"
-    console.print(
-        f"Expression of the face: {text} (a face in {reading.coverage:.0%} of the sampled frames; "
-        f"{reading.provider}, {seen})"
-    )
-    if reading.valence is not None and reading.arousal is not None:
-        console.print(f"Valence {reading.valence:+.2f}, arousal {reading.arousal:+.2f} (-1 to 1)")
-
-
-def _print_markers(console: Console, result: Recognition) -> None:
-    from rich.markup import escape
-
-    from signlens.report.words import boost_sentences, intensity_sentence, marker_name
-
-    if result.markers is None:
-        console.print(
-            "Markers of face and head: " + escape(" ".join(reason.text for reason in result.markers_reasons))
-        )
-    elif not result.markers:
-        console.print("Markers of face and head: none seen")
-    else:
-        seen = ", ".join(f"{marker_name(m.name)} {m.onset_s:.2f}-{m.offset_s:.2f} s" for m in result.markers)
-        console.print(f"Markers of face and head (grammar or affect, these cannot tell): {seen}")
-    for sentence in boost_sentences(result):
-        console.print(escape(sentence))
-    console.print(f"Hands: {intensity_sentence(result.intensity)}")

@@ -54,13 +54,20 @@ ModelFolder = Annotated[
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that `train` made.")]
 MaxSeconds = Annotated[
-    float | None, typer.Option("--max-seconds", help="Reject longer clips (default 60 seconds).")
+    float | None,
+    typer.Option("--max-seconds", help="Reject longer clips (default 60 seconds).", rich_help_panel="Limits"),
 ]
 MaxPixels = Annotated[
-    int | None, typer.Option("--max-pixels", help="Reject larger frames (default 4096 x 2304).")
+    int | None,
+    typer.Option(
+        "--max-pixels", help="Reject larger frames (default 4096 x 2304).", rich_help_panel="Limits"
+    ),
 ]
 MaxFrames = Annotated[
-    int | None, typer.Option("--max-frames", help="Reject clips of more frames (default 3600).")
+    int | None,
+    typer.Option(
+        "--max-frames", help="Reject clips of more frames (default 3600).", rich_help_panel="Limits"
+    ),
 ]
 
 
