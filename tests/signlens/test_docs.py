@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -85,6 +87,42 @@ def test_every_command_in_the_pages_fits_the_command_line(line: Line) -> None:
 
 def test_the_pages_hold_commands() -> None:
     assert len(LINES) > 60
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_python_examples_import_is_there(page: Path) -> None:
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("signlens"):
+                module = importlib.import_module(str(node.module))
+                for name in node.names:
+                    assert hasattr(module, name.name), f"{page.name}: {node.module} has no {name.name}"
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        module = ".".join(parts[:end])
+        if importlib.util.find_spec(module.partition(".")[0]) is None:
+            return False
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_modules_and_functions_that_pages_name_are_there(page: Path) -> None:
+    names = re.findall(r"`(signlens(?:_studies)?(?:\.\w+)+)`", page.read_text(encoding="utf-8"))
+    gone = [name for name in dict.fromkeys(names) if name != "signlens.commands" and not is_there(name)]
+    assert not gone, f"{page.relative_to(ROOT)} names {', '.join(gone)}"
 
 
 def anchors(page: Path) -> set[str]:
