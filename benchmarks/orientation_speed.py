@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.orientation.correction import CorrectionSettings, correct
-from signlens.orientation.geometry import face_camera
+from signlens.orientation.rotation import face_camera
 from signlens.pose import LEFT_HAND, PoseClip, Provenance
 
 FRAMES, POINTS = 150, 133

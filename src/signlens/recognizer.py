@@ -34,13 +34,13 @@ from signlens.emotion import (
 )
 from signlens.emotion.explain import Explaining
 from signlens.emotion.head import load_head
-from signlens.emotion.resting_face import resting_frames
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.files import file_sha256
 from signlens.fusion.clip_fusion import BoostInfo, Fused, Fusion, FusionSettings
 from signlens.fusion.stack import STACK_FILE, ModelStack
 from signlens.models.sign_model import STARTER, SignModel, SignScores
 from signlens.orientation.correction import Orientation, correct
+from signlens.orientation.frame import SignerFrame
 from signlens.pose import PoseClip, is_pose_file, read_pose
 from signlens.recognition import ClipInfo, PoseInfo, Recognition
 from signlens.retrieval import (
@@ -54,6 +54,7 @@ from signlens.retrieval import (
 )
 from signlens.signing.intensity import measure_intensity
 from signlens.signing.markers import MarkerReading, read_markers
+from signlens.signing.rest import at_rest
 
 if TYPE_CHECKING:
     from signlens.pose.holistic import HolisticExtractor
@@ -278,7 +279,7 @@ class Recognizer:
         resting = []
         for seen in clips:
             if seen.readings is not None:
-                rests = np.isin(seen.readings.frames, resting_frames(seen.clip))
+                rests = at_rest(seen.clip, SignerFrame.of(seen.clip.keypoints))[seen.readings.frames]
                 resting.append(seen.readings.expressions.probabilities[rests])
         return signer_baseline(resting, self.provider.neutral)
 
@@ -293,14 +294,15 @@ class Recognizer:
             InputRejected: The signer's nose and shoulders show in no frame.
         """
         clip, timing = seen.clip, dict(seen.timing_ms)
+        frame = SignerFrame.of(clip.keypoints)
         with _timed(timing, "total"):
             with _timed(timing, "emotion"):
                 emotion = None if seen.readings is None else summarise(seen.readings, baseline)
-                markers = read_markers(clip, self._neutral_face)
-                intensity = measure_intensity(clip)
+                markers = read_markers(clip, self._neutral_face, frame=frame)
+                intensity = measure_intensity(clip, frame)
             with _timed(timing, "recognize"):
-                straight, orientation = self._straighten(clip)
-                scores = self._score(straight, seen.path)
+                straight, orientation = self._straighten(clip, frame)
+                scores = self._score(straight, seen.path, frame if straight is clip else None)
             with _timed(timing, "retrieve"):
                 similar, similarities = self._search_gallery(clip, scores)
                 fused, explaining = self._fuse(scores, emotion, markers, similarities)
@@ -418,16 +420,18 @@ class Recognizer:
                 return None
             return read_frames(clip, self.emotion_samples, self.provider, album=album)
 
-    def _straighten(self, clip: PoseClip) -> tuple[PoseClip, Orientation | None]:
+    def _straighten(
+        self, clip: PoseClip, frame: SignerFrame | None = None
+    ) -> tuple[PoseClip, Orientation | None]:
         """The clip turned to the camera, where the signer is not; and how they stood."""
         if not self.correct_orientation:
             return clip, None
-        straight, correction = correct(clip)
+        straight, correction = correct(clip, frame=frame)
         return straight, Orientation.of(correction)
 
-    def _score(self, clip: PoseClip, name: str) -> SignScores:
+    def _score(self, clip: PoseClip, name: str, frame: SignerFrame | None = None) -> SignScores:
         try:
-            return self.model.score(clip)
+            return self.model.score(clip, frame)
         except InputRejected as error:
             raise InputRejected(name, error.problem, error.remedy) from None
 

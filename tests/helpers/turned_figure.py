@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from signlens.orientation.depth.landmark import SCALES, Scales
+from signlens.orientation.landmark_depth import SCALES, Scales
 from signlens.pose import BODY, FACE, LEFT_HAND, RIGHT_HAND, PoseClip, Provenance
 
 PIXELS = 120.0

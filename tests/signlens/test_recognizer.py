@@ -18,15 +18,16 @@ from signlens import FusionSettings, InputRejected, PartMissing, Recognizer, Usa
 from signlens.emotion import FaceFrames, FrameExpressions, LandmarkProvider, load_gloss_map
 from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
 from signlens.emotion.provider import ASSUMED_NEUTRAL
-from signlens.emotion.resting_face import resting_frames
 from signlens.fusion.clip_fusion import Evidence
 from signlens.fusion.stack import ModelStack, Stack, Vote
 from signlens.models.sign_model import SignModel
+from signlens.orientation.frame import SignerFrame
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND, PoseClip, read_pose, write_pose
 from signlens.pose import face_points as landmarks
 from signlens.reasons import Reason
 from signlens.recognition import Recognition
 from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, unit_vectors
+from signlens.signing.rest import at_rest
 from signlens.training.model_stack import add_to_model
 
 
@@ -480,7 +481,7 @@ def test_a_signers_own_resting_face_is_taken_as_neutral(
     assert (plain.emotion.signer_baseline, against.emotion.signer_baseline) == (False, True)
     assert again.emotion == plain.emotion
     # What the signer always looks like has become what resting faces usually look like.
-    rests = resting_frames(read_pose(paths[0]))
+    rests = np.flatnonzero(at_rest(clip := read_pose(paths[0]), SignerFrame.of(clip.keypoints)))
     assert {0, 1} <= set(rests.tolist())
     rows = np.array([list(m.probabilities.values()) for m in against.emotion.timeline])[rests]
     neutral = LandmarkProvider().neutral

@@ -9,7 +9,7 @@ from turned_figure import PIXELS, as_seen, pose_clip, standing
 from typer.testing import CliRunner
 
 from signlens.cli import app
-from signlens.orientation.geometry import shoulder_frame
+from signlens.orientation.frame import SignerFrame
 from signlens.pose import read_pose, write_pose
 
 
@@ -35,7 +35,7 @@ def test_json_says_what_was_measured_and_done(turned: Path, tmp_path: Path) -> N
     assert made["corrected"] is True
     assert len(made["reasons"]) == 2
     corrected = read_pose(out)
-    frame = shoulder_frame(corrected.keypoints)
+    frame = SignerFrame.of(corrected.keypoints)
     np.testing.assert_allclose(frame.width, PIXELS, rtol=0.08)
     assert corrected.provenance.settings["corrected_degrees"]["yaw"] == made["applied"]["yaw"]
     assert report.is_file()

@@ -38,13 +38,11 @@ def rotate(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the corrected poses (.pose).")] = None,
     depth: Annotated[
-        str, typer.Option("--depth", help="Where depth comes from: landmark, depth-anything, colormap, lift.")
+        str, typer.Option("--depth", help="Where depth comes from: landmark, depth-anything, lift.")
     ] = "landmark",
     depth_video: Annotated[
         Path | None,
-        typer.Option(
-            "--depth-video", help="For colormap the depth video; for depth-anything with a .pose file."
-        ),
+        typer.Option("--depth-video", help="The video of a .pose file, for depth-anything."),
     ] = None,
     policy: Annotated[
         str,
@@ -66,7 +64,7 @@ def rotate(
     """Turn a clip's poses to the camera and level them; say by how much."""
     with errors_to_exit_codes():
         from signlens.orientation.correction import CorrectionSettings, correct
-        from signlens.orientation.depth import SOURCES, VIDEO_SOURCES, read_depth
+        from signlens.orientation.depth_sources import check_source, read_depth
         from signlens.pose import is_pose_file
 
         settings = CorrectionSettings(
@@ -77,12 +75,11 @@ def rotate(
         )
         if always:
             settings = dataclasses.replace(settings, least_yaw=0.0, least_roll=0.0)
-        if depth not in SOURCES:
-            raise UsageError("--depth", f"there is no source {depth!r}", f"choose from {', '.join(SOURCES)}")
+        check_source(depth)
         pictures = depth_video
         if depth == "depth-anything" and pictures is None and not is_pose_file(clip):
             pictures = Path(clip)
-        if depth in VIDEO_SOURCES and pictures is None:
+        if depth == "depth-anything" and pictures is None:
             raise UsageError("--depth-video", f"{depth} looks at pictures", "name the video")
         if out is not None and out.suffix.lower() != ".pose":
             raise UsageError(out, "is no name of a pose file", "end it in .pose")

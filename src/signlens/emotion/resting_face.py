@@ -8,7 +8,7 @@ over face points); `without_baseline` takes it away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +17,9 @@ from numpy.typing import NDArray
 from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.head import softmax
 from signlens.errors import UsageError
-from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
 
 FloatArray = NDArray[np.float64]
 
-END_SHARE = 0.15
-"""A frame is near an end of a clip within this share of it."""
-
-LOW = 0.6
-"""Wrists rest from this height on, between the shoulders (0) and the hips (1)."""
-
-_SHOULDERS, _WRISTS, _HIPS = slice(5, 7), slice(9, 11), slice(11, 13)
 _FLOOR = 1e-6
 
 
@@ -44,24 +36,6 @@ class SignerBaseline:
     offset: NDArray[np.float64]
     frames: int
     clips: int
-
-
-def resting_frames(clip: PoseClip) -> NDArray[np.int64]:
-    """Frames near a clip's ends in which every wrist that is seen hangs low or no hand is seen at all.
-
-    Where the hips are out of the picture, a frame near an end counts when no hand is seen in it.
-    """
-    frames = clip.frames
-    y = np.where(clip.keypoints[..., 3] > 0, clip.keypoints[..., 1], np.nan).astype(np.float64)
-    shoulder, hip = (y[:, part].mean(axis=1) for part in (_SHOULDERS, _HIPS))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        height = (y[:, _WRISTS] - shoulder[:, None]) / (hip - shoulder)[:, None]
-    low = (height > LOW).all(axis=1)
-    handless = ~(clip.part_seen(LEFT_HAND) | clip.part_seen(RIGHT_HAND))
-    reach = max(1, int(np.ceil(END_SHARE * frames)))
-    number = np.arange(frames)
-    near_end = (number < reach) | (number >= frames - reach)
-    return np.flatnonzero(near_end & (low | handless))
 
 
 def signer_baseline(
@@ -118,17 +92,3 @@ def _rows(rows: NDArray[np.floating]) -> FloatArray:
 def _centred_logs(rows: FloatArray) -> FloatArray:
     logs = np.log(np.maximum(rows, _FLOOR))
     return np.asarray(logs - logs.mean(axis=1, keepdims=True))
-
-
-def resting_rows(
-    parts: Iterable[tuple[PoseClip, NDArray[np.int64], NDArray[np.floating]]],
-) -> list[FloatArray]:
-    """The rows of frames at rest, clip by clip, for `signer_baseline`.
-
-    Args:
-        parts: For each clip its poses, the frames that were read, and their probabilities (K, 8).
-    """
-    found = []
-    for clip, frames, rows in parts:
-        found.append(np.asarray(rows, dtype=np.float64)[np.isin(frames, resting_frames(clip))])
-    return found

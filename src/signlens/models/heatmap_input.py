@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.models.inputs import magnify_hands
+from signlens.orientation.frame import SignerFrame
 from signlens.skeleton import normalise
 from signlens.skeleton.augmentation import Augmentation, augment
 from signlens.skeleton.frame_choice import FRAMES, choose_frames, vary_frames
 from signlens.skeleton.heatmaps import BODY_BOX, MAPS, MOUTH, SIZE, render
-from signlens.skeleton.normalise import LEFT_HAND, POINTS, RIGHT_HAND, WHOLE_BODY_INDEX
+from signlens.skeleton.normalise import POINTS, WHOLE_BODY_INDEX
 
 Array = NDArray[np.float32]
 
@@ -57,15 +58,14 @@ def place(points: Array) -> PlacedClip:
     """
     whole_body = points.shape[1] != POINTS
     body = points[:, WHOLE_BODY_INDEX] if whole_body else points
-    found = body[..., 3] > 0
-    hand = found[:, LEFT_HAND].all(axis=1) | found[:, RIGHT_HAND].all(axis=1)
-    if hand.sum() >= 2:
-        points, body = points[hand], body[hand]
-    joints, seen = normalise.normalise(body)
+    used = normalise.frames_with_hands(body)
+    points, body = points[used], body[used]
+    frame = SignerFrame.of(body)
+    joints, seen = normalise.normalise(body, frame)
     mouth = np.zeros((len(points), len(MOUTH), 3), np.float32)
     mouth_confidence = np.zeros(mouth.shape[:2], np.float32)
     if whole_body:
-        centre, width = normalise.body_frame(body)
+        centre, width = frame.place()
         mouth_confidence = np.nan_to_num(points[:, MOUTH, 3]).astype(np.float32)
         for index, point in enumerate(MOUTH):
             known = mouth_confidence[:, index] > 0

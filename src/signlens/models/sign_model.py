@@ -28,6 +28,7 @@ from signlens.models.inputs import (
     network_input,
     sam_slr_input,
 )
+from signlens.orientation.frame import SignerFrame
 from signlens.pose import PoseClip
 from signlens.signing.rest import cut_to_signing
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, Signing, prepare
@@ -170,19 +171,22 @@ class SignModel:
         """Name, version and hash, for results and galleries."""
         return {"name": self.name, "version": self.version, "sha256": self.sha256}
 
-    def score(self, clip: PoseClip) -> SignScores:
+    def score(self, clip: PoseClip, frame: SignerFrame | None = None) -> SignScores:
         """Score one clip.
 
         Where both hands do about the same, the logits are the mean over which of them leads, each with its
         probability (`Signing.doubt`); the embeddings are those of the likelier one.
 
+        Args:
+            clip: The poses.
+            frame: The signer's, of the same clip; found when None.
+
         Raises:
             InputRejected: The signer's nose and shoulders show in no frame.
         """
-        cut = cut_to_signing(clip.keypoints[:, WHOLE_BODY_INDEX])
-        windows = {
-            window: prepare(cut.points, window) for window in sorted({n.window for n in self.networks})
-        }
+        cut = cut_to_signing(clip.keypoints[:, WHOLE_BODY_INDEX], frame)
+        signing = prepare(cut.points, frame=cut.frame)
+        windows = {n.window: signing.resampled(n.window) for n in self.networks}
         inputs = {}
         for network in self.networks:
             if network.preparation == SAM_SLR:
@@ -193,7 +197,6 @@ class SignModel:
                     network.kind, network.stream, joints, seen, network.graph
                 )
         of_views, embeddings = self.run(inputs)
-        signing = next(iter(windows.values()))
         logits = {name: expected_logits(values, signing.doubt) for name, values in of_views.items()}
         return SignScores(
             log_probabilities=ensemble(logits, self.weights, self.temperature)[0],

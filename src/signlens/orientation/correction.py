@@ -16,23 +16,14 @@ from typing import Literal, Self
 import numpy as np
 
 from signlens.errors import UsageError
-from signlens.orientation.depth.depth import Depth, filled_z
-from signlens.orientation.depth.landmark import extractors_own_z, landmark_depth
-from signlens.orientation.depth.yaw_cues import Cues, read_cues
-from signlens.orientation.geometry import (
-    PER_FRAME,
-    POLICIES,
-    SHOULDERS,
-    Angles,
-    ShoulderFrame,
-    settle,
-    shoulder_frame,
-    turn,
-)
+from signlens.orientation.depth import Depth, filled_z
+from signlens.orientation.frame import SHOULDERS, Angles, SignerFrame
+from signlens.orientation.landmark_depth import extractors_own_z, landmark_depth
+from signlens.orientation.policies import PER_FRAME, POLICIES, apply_policy
+from signlens.orientation.rotation import turn
+from signlens.orientation.yaw_cues import Cues, read_cues
 from signlens.pose.clip import PoseClip
 from signlens.reasons import Reason
-
-WHOLE_BODY_SHOULDERS = SHOULDERS[133]
 
 SHOULDERS_SPREAD = np.radians(8.0)
 """Standard deviation of the yaw by the shoulders' depth, over clips (rendered signers: 7 degrees)."""
@@ -59,7 +50,7 @@ class CorrectionSettings:
 
     Attributes:
         space: ``3D`` levels and turns to the camera, ``2D`` levels only.
-        policy: From angles per frame to what is applied: one of `signlens.orientation.geometry.POLICIES`.
+        policy: From angles per frame to what is applied: one of `signlens.orientation.policies.POLICIES`.
         yaw: ``fused`` weighs all cues; ``depth`` takes the shoulders' depth alone (the paper's way).
         joints: ``all``, or ``shoulders`` alone (a variant of the paper).
         least_yaw: Degrees; a clip turned by less is left as it is.
@@ -181,7 +172,10 @@ def _or_none(angle: float) -> float | None:
 
 
 def correct(
-    clip: PoseClip, settings: CorrectionSettings | None = None, depth: Depth | None = None
+    clip: PoseClip,
+    settings: CorrectionSettings | None = None,
+    depth: Depth | None = None,
+    frame: SignerFrame | None = None,
 ) -> tuple[PoseClip, Correction]:
     """Bring a clip upright and face to the camera.
 
@@ -189,6 +183,7 @@ def correct(
         clip: The poses.
         settings: How; the defaults when None.
         depth: Depth of the same clip; the extractor's own when None.
+        frame: The signer's, of the same clip; found when None.
 
     Returns:
         The corrected clip (the very same object when nothing is to be done), and what was done. Its z is
@@ -196,18 +191,19 @@ def correct(
     """
     settings = settings or CorrectionSettings()
     depth = depth or landmark_depth(clip)
+    cues = read_cues(clip, frame)
     keypoints = clip.keypoints.copy()
     keypoints[..., 2] = filled_z(clip, depth)
-    frame = shoulder_frame(keypoints, WHOLE_BODY_SHOULDERS)
-    cues = dataclasses.replace(read_cues(clip), shoulders=frame.yaw)
+    frame = SignerFrame.of(keypoints)
+    cues = dataclasses.replace(cues, shoulders=frame.yaw)
     measured_yaw = fused_yaw(cues) if settings.yaw == "fused" else frame.yaw
     measured_yaw = np.where(frame.known, measured_yaw, np.nan)
     weights = frame.width
-    roll = settle(_roll_policy(settings.policy), frame.roll, weights)
+    roll = apply_policy(_roll_policy(settings.policy), frame.roll, weights)
     yaw = np.zeros(clip.frames)
     if settings.space == "3D":
         # Shoulders seen at one place can still be in depth: then there is no telling the turn.
-        yaw = settle(settings.policy, measured_yaw, weights)
+        yaw = apply_policy(settings.policy, measured_yaw, weights)
         most = np.radians(settings.most_yaw)
         yaw = np.clip(np.where(np.isnan(yaw) & frame.known, 0.0, yaw), -most, most)
     roll = _unless_small(roll, frame.roll, settings.least_roll)
@@ -222,12 +218,12 @@ def correct(
     )
     if not correction.applied:
         return clip, correction
-    joints = WHOLE_BODY_SHOULDERS if settings.joints == "shoulders" else None
+    joints = SHOULDERS[133] if settings.joints == "shoulders" else None
     slant = None
     if settings.space == "3D" and settings.yaw == "fused":
         # What is believed, which bins and fixed angles round.
         exact = settings.policy in (PER_FRAME, "smoothed", "clip")
-        slant = _slant(frame, settle(settings.policy if exact else "clip", measured_yaw, weights), yaw)
+        slant = _slant(frame, apply_policy(settings.policy if exact else "clip", measured_yaw, weights), yaw)
     turned = turn(keypoints, frame.centre, roll, yaw, joints, slant, out=keypoints)
     if settings.space == "3D" and settings.joints == "all":
         turned[..., 2] = extractors_own_z(turned[..., 2], clip.provenance.extractor)
@@ -237,7 +233,7 @@ def correct(
     return dataclasses.replace(clip, keypoints=turned), correction
 
 
-def _slant(frame: ShoulderFrame, believed: Angles, applied: Angles) -> Angles:
+def _slant(frame: SignerFrame, believed: Angles, applied: Angles) -> Angles:
     """(T,) what to add to the slope of depth so that the levelled shoulders are turned as is believed.
 
     A depth that is known up to a slant (the bas-relief ambiguity: Belhumeur, Kriegman and Yuille 1999) is
@@ -291,7 +287,7 @@ def _roll_policy(policy: str) -> str:
 
 
 def _unless_small(angles: Angles, measured: Angles, least_degrees: float) -> Angles:
-    """Nought where the clip's median angle is small: one clip is treated in one way."""
+    """Zero where the clip's median angle is small: one clip is treated in one way."""
     small = abs(_median(measured)) < np.radians(least_degrees)
     return np.where(np.isnan(angles), angles, 0.0) if small else angles
 

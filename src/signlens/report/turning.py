@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.orientation.correction import Correction
-from signlens.orientation.depth.depth import Depth, filled_z
-from signlens.orientation.depth.landmark import landmark_depth
-from signlens.orientation.geometry import shoulder_frame
+from signlens.orientation.depth import Depth, filled_z
+from signlens.orientation.frame import SignerFrame
+from signlens.orientation.landmark_depth import landmark_depth
 from signlens.pose.clip import PoseClip
 from signlens.report.drawing import WHOLE_BODY_LIMBS, still
 from signlens.report.rendering import render, write_page
@@ -89,7 +89,7 @@ def write_turning(
 
 def _in_space(clip: PoseClip, depth: Depth, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
     """(F, 133, 3) in shoulder widths from the middle of the shoulders; NaN for what is not seen."""
-    frame = shoulder_frame(clip.keypoints)
+    frame = SignerFrame.of(clip.keypoints)
     points = np.concatenate([clip.keypoints[..., :2], filled_z(clip, depth)[..., None]], axis=-1)
     points[..., :2] -= frame.centre[:, None, :2]
     points[~(clip.keypoints[..., 3] > 0)] = np.nan

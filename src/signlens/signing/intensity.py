@@ -16,8 +16,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.orientation.frame import SignerFrame
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.signing.oscillation import turning_points
+from signlens.signing.rest import raised
 from signlens.skeleton.normalise import fill_gaps
 
 Array = NDArray[np.float64]
@@ -37,14 +39,11 @@ LEAST_SEEN = 0.3
 """Share of the frames in which a wrist must be seen."""
 TURN_SHARE = 0.4
 """A turn of the movement counts when it goes back by this share of the movement's extent."""
-RAISED = 0.75
-"""A wrist is raised while it is less than so many shoulder widths below the shoulders: not at rest."""
 RISE = 0.15
 """Shoulder widths: a hand that goes up or down by less is still at its height."""
 LEAST_EXTENT = 0.05
 """Shoulder widths; a smaller movement has no repetitions to count."""
 
-_SHOULDERS = (5, 6)
 _FINGERTIPS = (4, 8, 12, 16, 20)
 _HANDS: dict[Literal["left", "right"], tuple[int, slice]] = {
     "left": (9, LEFT_HAND),
@@ -75,7 +74,7 @@ class Intensity:
     size_ratio: float
 
 
-def measure_intensity(clip: PoseClip) -> Intensity | None:
+def measure_intensity(clip: PoseClip, frame: SignerFrame | None = None) -> Intensity | None:
     """Speed, size and repetition of a clip's signing.
 
     Speed is the path of the hand that travels farther over the time in which it moves; size is the diagonal
@@ -84,16 +83,17 @@ def measure_intensity(clip: PoseClip) -> Intensity | None:
 
     Args:
         clip: The poses.
+        frame: The signer's, of the same clip; found when None.
 
     Returns:
         The measures, or None where no hand is seen to move or the shoulders never show.
     """
-    unit = shoulder_width(clip)
+    frame = frame or SignerFrame.of(clip.keypoints)
+    unit = frame.shoulder_width
     if unit is None or clip.frames < 5:
         return None
-    places = {
-        side: track for side, (wrist, _) in _HANDS.items() if (track := _wrist(clip, wrist, unit)) is not None
-    }
+    tracks = {side: _wrist(clip, wrist, frame, unit) for side, (wrist, _) in _HANDS.items()}
+    places = {side: track for side, track in tracks.items() if track is not None}
     steps = np.diff(clip.times)
     ways = {side: np.linalg.norm(np.diff(place, axis=0), axis=1) for side, place in places.items()}
     if not ways:
@@ -108,8 +108,9 @@ def measure_intensity(clip: PoseClip) -> Intensity | None:
     speed = float(ways[main][active].sum() / steps[active].sum())
     held = _between_rise_and_fall(places[main][signing, 1])
     used = [side for side, way in ways.items() if way.sum() >= USED * ways[main].sum()]
-    raised = [places[side][places[side][:, 1] < RAISED] for side in used]
-    size = extent(np.concatenate(raised if sum(map(len, raised)) else [places[side] for side in used]))
+    everywhere = np.concatenate([places[side] for side in used])
+    up = everywhere[raised(everywhere)]
+    size = extent(up if len(up) else everywhere)
     shape = _hand_shape(clip, _HANDS[main][1], unit)[signing]
     count, periodicity = repetitions(np.concatenate([places[main][signing], shape], axis=1)[held])
     return Intensity(
@@ -121,16 +122,6 @@ def measure_intensity(clip: PoseClip) -> Intensity | None:
         speed_ratio=speed / TYPICAL["speed"],
         size_ratio=size / TYPICAL["size"],
     )
-
-
-def shoulder_width(clip: PoseClip) -> float | None:
-    """Median distance of the shoulders in pixels; None where they never show together."""
-    shoulders = clip.keypoints[:, list(_SHOULDERS)].astype(np.float64)
-    seen = (shoulders[..., 3] > 0).all(axis=1)
-    if not seen.any():
-        return None
-    width = float(np.median(np.linalg.norm(shoulders[seen, 0, :2] - shoulders[seen, 1, :2], axis=1)))
-    return width if width > 0 else None
 
 
 def extent(places: NDArray[np.floating]) -> float:
@@ -180,15 +171,13 @@ def repetitions(movement: NDArray[np.floating]) -> tuple[int, float]:
     return count, float(np.clip(np.corrcoef(early, late)[0, 1], 0.0, 1.0))
 
 
-def _wrist(clip: PoseClip, index: int, unit: float) -> Array | None:
+def _wrist(clip: PoseClip, index: int, frame: SignerFrame, unit: float) -> Array | None:
     """(T, 2) places of a wrist against the middle of the shoulders, in shoulder widths."""
     wrist = clip.keypoints[:, index].astype(np.float64)
-    shoulders = clip.keypoints[:, list(_SHOULDERS)].astype(np.float64)
     seen = wrist[:, 3] > 0
-    framed = (shoulders[..., 3] > 0).all(axis=1)
     if seen.mean() < LEAST_SEEN:
         return None
-    middle = fill_gaps(np.nan_to_num(shoulders[..., :2].mean(axis=1)), framed)
+    middle = fill_gaps(np.nan_to_num(frame.centre[:, :2]), frame.known)
     place = fill_gaps(np.nan_to_num(wrist[:, :2]), seen)
     return _median3(np.asarray((place - middle) / unit, dtype=np.float64))
 

@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
+from signlens.orientation.frame import SignerFrame
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.pose.face_points import MEASURED_POINTS, MEASURES, align_faces, head_angles, measures
 from signlens.reasons import Reason
 from signlens.signing.oscillation import runs, turning_points
-from signlens.signing.rest import LOW
+from signlens.signing.rest import at_rest
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -86,8 +87,6 @@ SWING_REST = 0.2
 _COLUMN = {name: i for i, name in enumerate(MEASURES)}
 _BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336, 33, 133, 362, 263)
 _LIPS = (61, 291, 0, 17, 13, 14)
-# Of the 133 whole-body keypoints.
-_NOSE, _SHOULDERS, _WRISTS = 0, (5, 6), (9, 10, 91, 112)
 
 
 @dataclass(frozen=True)
@@ -156,14 +155,18 @@ class MarkerReading:
 
 
 def read_markers(
-    clip: PoseClip, reference: NDArray[np.floating], neutral: NDArray[np.floating] | None = None
+    clip: PoseClip,
+    reference: NDArray[np.floating],
+    neutral: NDArray[np.floating] | None = None,
+    frame: SignerFrame | None = None,
 ) -> MarkerReading:
     """The non-manual markers of a clip.
 
     Args:
         clip: Poses with the face mesh, as filmed.
-        reference: (468, 3) reference face of `signlens.emotion.head.load_head`.
+        reference: (468, 3) reference face of the expression head.
         neutral: (19,) measures of the signer's neutral face from elsewhere; None for the clip's own.
+        frame: The signer's, of the same clip; found when None.
 
     Raises:
         UsageError: ``neutral`` has another shape.
@@ -172,7 +175,7 @@ def read_markers(
         return _unread(
             "no_face_mesh", "These poses carry no face mesh, so no markers of face and head are read."
         )
-    track = track_face(clip, reference)
+    track = track_face(clip, reference, frame or SignerFrame.of(clip.keypoints))
     if track.face_share < LEAST_FACE or len(track.times) < 2:
         if track.face_share >= LEAST_FACE:
             return _unread(
@@ -188,12 +191,13 @@ def _unread(code: str, text: str) -> MarkerReading:
     return MarkerReading((), (Reason(code, text),), readable=False)
 
 
-def track_face(clip: PoseClip, reference: NDArray[np.floating]) -> FaceTrack:
+def track_face(clip: PoseClip, reference: NDArray[np.floating], frame: SignerFrame) -> FaceTrack:
     """Measure a clip's face and head on an even grid.
 
     Args:
         clip: Poses with the face mesh.
         reference: (468, 3) reference face.
+        frame: The signer's, of the same clip.
     """
     assert clip.face_mesh is not None  # callers look first
     shape, rotations = align_faces(clip.face_mesh, reference, MEASURED_POINTS)
@@ -209,9 +213,9 @@ def track_face(clip: PoseClip, reference: NDArray[np.floating]) -> FaceTrack:
         times=grid,
         values=on_grid[:, : len(MEASURES)],
         angles=on_grid[:, len(MEASURES) :],
-        brows_free=_free_on_grid(clip.times, free["brows"], grid),
-        mouth_free=_free_on_grid(clip.times, free["mouth"], grid),
-        rest=_nearest(clip.times, _at_rest(clip), grid),
+        brows_free=_nearest(clip.times, free["brows"], grid),
+        mouth_free=_nearest(clip.times, free["mouth"], grid),
+        rest=_nearest(clip.times, at_rest(clip, frame), grid),
         face_share=float(seen.mean()),
         fps=clip.fps,
         # Second differences of white noise have sqrt(6) times its standard deviation.
@@ -422,10 +426,6 @@ def _nearest(times: Array, flags: Bools, grid: Array) -> Bools:
     return np.asarray(flags[nearer])
 
 
-def _free_on_grid(times: Array, free: Bools, grid: Array) -> Bools:
-    return _nearest(times, free, grid)
-
-
 def _hand_over(clip: PoseClip, points: tuple[int, ...]) -> Bools:
     """(T,) whether a keypoint of a hand lies inside the box of these points of the face."""
     assert clip.face_mesh is not None
@@ -434,25 +434,3 @@ def _hand_over(clip: PoseClip, points: tuple[int, ...]) -> Bools:
     hands = np.concatenate([clip.keypoints[:, LEFT_HAND], clip.keypoints[:, RIGHT_HAND]], axis=1)
     inside = ((hands[..., :2] > low) & (hands[..., :2] < high)).all(axis=2)
     return np.asarray((inside & (hands[..., 3] > 0)).any(axis=1))
-
-
-def _at_rest(clip: PoseClip) -> Bools:
-    """(T,) whether the frame lies before the hands rise or after they are down again.
-
-    A hand is down when its wrist is low or not seen; a hand that no one sees for a moment while the other
-    one signs does not make a rest, since the rest reaches to the clip's start or end.
-    """
-    body = clip.keypoints[:, [_NOSE, *_SHOULDERS]]
-    whole = (body[..., 3] > 0).all(axis=1)
-    if not whole.any():
-        return np.zeros(clip.frames, dtype=bool)
-    nose, one, other = np.median(body[whole, :, :2], axis=0)
-    width = float(np.linalg.norm(one - other))
-    wrists = clip.keypoints[:, list(_WRISTS)]
-    up = ((wrists[..., 3] > 0) & (wrists[..., 1] < nose[1] + LOW * width)).any(axis=1)
-    if not up.any():
-        return np.ones(clip.frames, dtype=bool)
-    rest = ~up
-    signing = np.flatnonzero(up)
-    rest[signing[0] : signing[-1] + 1] = False
-    return rest

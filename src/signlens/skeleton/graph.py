@@ -49,7 +49,6 @@ WHOLE_BODY_INDEX: NDArray[np.int64] = np.array(
 """(27,) index of each node among the 133 whole-body keypoints."""
 
 NOSE = 0
-LEFT_SHOULDER, RIGHT_SHOULDER = 1, 2
 
 EDGES: tuple[tuple[int, int], ...] = (
     (0, 1), (0, 2), (1, 3), (3, 5), (2, 4), (4, 6), (5, 7), (6, 17),

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
-from signlens.skeleton.normalise import WHOLE_BODY_INDEX, body_frame
+from signlens.orientation.frame import SignerFrame
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX
 
 Array = NDArray[np.float32]
 
@@ -79,7 +80,7 @@ def signer_box(points: Array) -> Box:
         InputRejected: No frame shows the nose and both shoulders.
         UsageError: The points are neither 49 nor 133.
     """
-    centre, width = body_frame(_upper_body(points))
+    centre, width = SignerFrame.of(points).place()
     return Box(
         left=float(centre[0]) + BODY_BOX.left * width,
         top=float(centre[1]) + BODY_BOX.top * width,

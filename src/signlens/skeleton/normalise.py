@@ -6,13 +6,15 @@ The 27 nodes of SL-GCN are among them (`TO_NODES`).
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import InputRejected
+from signlens.orientation.frame import SignerFrame
 from signlens.skeleton import graph
 from signlens.skeleton.windows import resample
 
@@ -56,6 +58,11 @@ class Signing:
     hand_share: float
     doubt: float = 0.0
 
+    def resampled(self, window: int) -> Self:
+        """The same at a length of `window` frames."""
+        joints, seen = resample(self.joints, window), resample(self.seen, window)
+        return dataclasses.replace(self, joints=joints, seen=seen)
+
 
 def fill_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
     """Fill unknown frames by linear interpolation in time, constant beyond the ends.
@@ -77,30 +84,7 @@ def fill_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
     return values[at[left]] * (1 - part) + values[at[right]] * part
 
 
-def body_frame(points: Array) -> tuple[Array, float]:
-    """Where a clip's signer is, and how large.
-
-    Args:
-        points: (T, 49, 4), see `normalise`.
-
-    Returns:
-        The mean place of the nose (2,) and the median shoulder width, both in the points' unit.
-
-    Raises:
-        InputRejected: As `normalise`.
-    """
-    body = points[:, :3][(points[:, :3, 3] > 0).all(axis=1), :, :2].astype(np.float32)
-    if not len(body):
-        raise InputRejected(
-            "poses", "no frame shows the signer's nose and both shoulders", "film the signer's upper body"
-        )
-    scale = float(np.median(np.linalg.norm(body[:, 1] - body[:, 2], axis=-1)))
-    if scale <= 0:
-        raise InputRejected("poses", "the shoulders lie on one point", "film the signer from the front")
-    return body[:, 0].mean(axis=0), scale
-
-
-def normalise(points: Array) -> tuple[Array, Array]:
+def normalise(points: Array, frame: SignerFrame | None = None) -> tuple[Array, Array]:
     """Centre on the nose, scale by the shoulders, fill what is missing.
 
     Does not depend on the frame's size, nor on where in it the signer stands or how large
@@ -109,6 +93,7 @@ def normalise(points: Array) -> tuple[Array, Array]:
     Args:
         points: (T, 49, 4): x, y, z in one isotropic unit (pixels), confidence. Missing points have
             confidence 0 and any coordinates.
+        frame: The signer's, of the same points; found when None.
 
     Returns:
         Joints (T, 49, 3) and seen (T, 49), see `Signing`.
@@ -118,7 +103,7 @@ def normalise(points: Array) -> tuple[Array, Array]:
     """
     confidence = points[..., 3]
     present = confidence > 0
-    centre, scale = body_frame(points)
+    centre, scale = (frame or SignerFrame.of(points)).place()
     xyz = np.nan_to_num(points[..., :3], nan=0.0).astype(np.float32)
     out = np.zeros_like(xyz)
     seen = present.astype(np.float32)
@@ -172,7 +157,7 @@ DOMINANCE_MARGIN = 0.3
 """From here on the left hand is taken for the dominant one: most signers are right-handed."""
 DOMINANCE_SPREAD = 0.22
 """Standard deviation of `left_dominance` over looks at one film: what the films of `wlasl-videos` differ by
-when they are filmed again, tilted (`python -m signlens_studies.orientation.tilted_films` prints it)."""
+when they are filmed again, tilted (`python -m signlens_studies orientation tilted-films` prints it)."""
 LEAST_DOUBT = 0.02
 """A smaller probability is none."""
 
@@ -194,42 +179,45 @@ def _hands(points: Array) -> NDArray[np.bool_]:
     return np.asarray(present[:, LEFT_HAND].all(axis=1) | present[:, RIGHT_HAND].all(axis=1))
 
 
-def frames_with_hands(points: Array) -> Array:
-    """The frames that show a hand; all frames where fewer than two do.
+def frames_with_hands(points: Array) -> NDArray[np.bool_]:
+    """(T,) the frames that show a hand; all frames where fewer than two do.
 
     Args:
         points: (T, 49, 4), see `normalise`.
     """
     hand = _hands(points)
-    return points[hand] if hand.sum() >= 2 else points
+    return hand if hand.sum() >= 2 else np.ones(len(points), np.bool_)
 
 
-def prepare(points: Array, window: int) -> Signing:
-    """A clip's 49 points to the recogniser's window.
+def prepare(points: Array, window: int | None = None, frame: SignerFrame | None = None) -> Signing:
+    """A clip's 49 points for the recogniser.
 
     Frames without any hand are left out where some show one; the rest is normalised, mirrored if the
     left hand leads (left-handed signers mirror their signs), and resampled.
 
     Args:
         points: (T, 49, 4) in one isotropic unit, see `normalise`.
-        window: Frames of the window.
+        window: Frames to resample to; as many as there are when None.
+        frame: The signer's, of the same points; found when None.
 
     Raises:
         InputRejected: As `normalise`.
     """
     used = frames_with_hands(points)
-    joints, seen = normalise(used)
+    frame = (frame or SignerFrame.of(points))[used]
+    joints, seen = normalise(points[used], frame)
     dominance = left_dominance(joints, seen)
     mirrored = dominance > DOMINANCE_MARGIN
     doubt = left_leads(dominance)
     doubt = min(doubt, 1 - doubt)
     if mirrored:
         joints, seen = mirror(joints, seen)
-    return Signing(
-        joints=resample(joints, window),
-        seen=resample(seen, window),
+    signing = Signing(
+        joints=joints,
+        seen=seen,
         mirrored=bool(mirrored),
-        frames_used=len(used),
+        frames_used=int(used.sum()),
         hand_share=float(_hands(points).mean()),
         doubt=doubt if doubt >= LEAST_DOUBT else 0.0,
     )
+    return signing if window is None else signing.resampled(window)

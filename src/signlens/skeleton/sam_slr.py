@@ -12,9 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.orientation.frame import SignerFrame
 from signlens.skeleton import graph
 from signlens.skeleton.augmentation import PixelAugmentation
-from signlens.skeleton.normalise import body_frame, fill_gaps
+from signlens.skeleton.normalise import fill_gaps
 from signlens.skeleton.streams import make_stream, mirror
 from signlens.skeleton.windows import loop_pad
 
@@ -46,7 +47,7 @@ def nodes_in_pixels(points: Array) -> Array:
         InputRejected: No frame shows the nose and both shoulders.
     """
     present = points[..., 3] > 0
-    _, shoulders = body_frame(points)
+    _, shoulders = SignerFrame.of(points).place()
     nodes = np.zeros((len(points), len(graph.NODES), 3), np.float32)
     nodes[..., 2] = np.where(present, points[..., 3], 0)
     xy = np.nan_to_num(points[..., :2], nan=0.0)

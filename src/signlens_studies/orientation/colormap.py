@@ -1,7 +1,7 @@
 """Depth out of videos of depth coloured with INFERNO, as the SLR-sentiment paper had it.
 
 Eight bits a frame, each frame normalised on its own, compressed as a video: for reproduction. Where the
-raw network can be run, do that (`signlens.orientation.depth.depth_anything`).
+raw network can be run, do that (`signlens.orientation.depth_anything`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.orientation.depth.depth import Depth
-from signlens.orientation.depth.relative import depth_from_nearness, nearness_of_frames
+from signlens.orientation.depth import Depth
+from signlens.orientation.nearness import depth_from_nearness, nearness_of_frames
 from signlens.pose.clip import PoseClip
 
 _CHUNK = 1 << 16

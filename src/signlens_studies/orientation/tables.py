@@ -22,12 +22,13 @@ from signlens.evaluation.results import describe_intervals
 from signlens.evaluation.systems import Settings
 from signlens.models.sign_model import SignModel
 from signlens.orientation.correction import CorrectionSettings, correct
-from signlens.orientation.depth.depth import filled_z
-from signlens.orientation.depth.landmark import landmark_depth
-from signlens.orientation.geometry import as_published, shoulder_frame
+from signlens.orientation.depth import filled_z
+from signlens.orientation.frame import SignerFrame
+from signlens.orientation.landmark_depth import landmark_depth
 from signlens.pose import WHOLE_BODY_KEYPOINTS, PoseClip, Provenance
 from signlens.skeleton.graph import WHOLE_BODY_INDEX
 from signlens_studies.figures import check_figure, new_figure, save_figure
+from signlens_studies.orientation.published_rotation import as_published
 from signlens_studies.reproduction import Reproduction, Row
 
 ORIENTATIONS = ("straight", "left", "right")
@@ -144,7 +145,7 @@ def published(mode: str, turned: Literal["shoulders", "all"] = "shoulders") -> T
         if mode == "none":
             return clip
         keypoints = clip.keypoints.copy()
-        frame = shoulder_frame(keypoints)
+        frame = SignerFrame.of(keypoints)
         if not frame.known.any():
             return clip
         scale = 60.0 / float(np.median(frame.width[frame.known]))

@@ -225,7 +225,8 @@ def compare(
 def _lead(clip: PoseClip) -> float:
     """How much the left hand leads, as the recogniser sees it."""
     cut = cut_to_signing(correct(clip)[0].keypoints[:, WHOLE_BODY_INDEX])
-    return left_dominance(*normalise(frames_with_hands(cut.points)))
+    used = frames_with_hands(cut.points)
+    return left_dominance(*normalise(cut.points[used], cut.frame[used]))
 
 
 def _hands_lost(upright: PoseClip, tilted: PoseClip) -> float:

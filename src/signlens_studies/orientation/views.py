@@ -31,12 +31,14 @@ from signlens.evaluation.comparison import McNemar, mcnemar
 from signlens.evaluation.metrics import Interval, bootstrap, interval, resampled_counts, wilson
 from signlens.files import whole_file
 from signlens.orientation.correction import Correction, CorrectionSettings, correct, fused_yaw
-from signlens.orientation.depth.depth import Depth, filled_z, with_depth
-from signlens.orientation.depth.landmark import extractors_own_z, landmark_depth
-from signlens.orientation.depth.lift import lifted_depth, lifted_yaw
-from signlens.orientation.depth.relative import depth_from_nearness, sample
-from signlens.orientation.depth.yaw_cues import read_cues
-from signlens.orientation.geometry import POLICIES, rotation, shoulder_frame
+from signlens.orientation.depth import Depth, filled_z, with_depth
+from signlens.orientation.frame import SignerFrame
+from signlens.orientation.landmark_depth import extractors_own_z, landmark_depth
+from signlens.orientation.lifted_depth import lifted_depth, lifted_yaw
+from signlens.orientation.nearness import depth_from_nearness, sample
+from signlens.orientation.policies import POLICIES
+from signlens.orientation.rotation import rotation
+from signlens.orientation.yaw_cues import read_cues
 from signlens.pose import LEFT_HAND, RIGHT_HAND, PoseClip, Provenance
 from signlens.pose.layouts import (
     FACE_MESH_POINTS,
@@ -140,7 +142,7 @@ def _poses(landmarks: NDArray[np.float32], name: str, height: int = 480, fps: fl
 class VirtualCamera:
     """What happens to a recording that is looked at from the side.
 
-    The recorded z is brought to scale (`signlens.orientation.depth.landmark`) and taken for the truth. The
+    The recorded z is brought to scale (`signlens.orientation.landmark_depth`) and taken for the truth. The
     points are freed of the perspective of a camera some shoulder widths away, turned about the middle
     of the shoulders, and seen in perspective again. Then what an extractor gets wrong is added, by the
     amounts found on rendered signers (b):
@@ -179,7 +181,7 @@ class VirtualCamera:
             rng: Source of all randomness.
         """
         own = landmark_depth(clip)
-        frame = shoulder_frame(clip.keypoints)
+        frame = SignerFrame.of(clip.keypoints)
         centre = np.where(frame.known[:, None], frame.centre[:, :2], np.nan)
         z = filled_z(clip, own)
         away = self.distance * own.unit
@@ -644,18 +646,18 @@ def _by_exact_nearness(clip: Filmed) -> Array:
     if clip.nearness is None:
         return np.full(clip.poses.frames, np.nan)
     depth = depth_from_nearness(clip.poses, "exact", clip.nearness)
-    return shoulder_frame(with_depth(clip.poses, depth).keypoints).yaw
+    return SignerFrame.of(with_depth(clip.poses, depth).keypoints).yaw
 
 
 def _by_depth_video(clip: Filmed) -> Array:
     if clip.depth_video is None:
         return np.full(clip.poses.frames, np.nan)
     depth = colormap_depth(clip.poses, clip.depth_video)
-    return shoulder_frame(with_depth(clip.poses, depth).keypoints).yaw
+    return SignerFrame.of(with_depth(clip.poses, depth).keypoints).yaw
 
 
 CUES: dict[str, Callable[[Filmed], Array]] = {
-    "shoulders' z, as it comes": lambda clip: shoulder_frame(clip.poses.keypoints).yaw,
+    "shoulders' z, as it comes": lambda clip: SignerFrame.of(clip.poses.keypoints).yaw,
     "shoulders' z, to scale (`landmark`)": lambda clip: read_cues(clip.poses).shoulders,
     "face mesh": lambda clip: read_cues(clip.poses).head,
     "nose between the ears": lambda clip: read_cues(clip.poses).nose,

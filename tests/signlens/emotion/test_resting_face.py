@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from signlens.emotion.head import softmax
 from signlens.emotion.provider import ASSUMED_NEUTRAL
-from signlens.emotion.resting_face import resting_frames, signer_baseline, without_baseline
+from signlens.emotion.resting_face import signer_baseline, without_baseline
 from signlens.errors import UsageError
 
 
@@ -61,19 +61,3 @@ def test_one_look_is_no_habit():
     assert signer_baseline([row, row[:0], np.full((1, 8), np.nan)], ASSUMED_NEUTRAL) is None
     with pytest.raises(UsageError, match="eight"):
         signer_baseline([np.ones((2, 7)), row], ASSUMED_NEUTRAL)
-
-
-def test_rest_is_near_an_end_with_low_or_unseen_hands(clip_of):
-    clip = clip_of(None, frames=20)
-    k = clip.keypoints
-    k[:, [5, 6, 9, 10, 11, 12], 3] = 1
-    k[:, [5, 6, 9, 10, 11, 12], :3] = 0
-    k[:, [11, 12], 1] = 100  # hips; shoulders at 0
-    k[:, [9, 10], 1] = 90
-    k[:, 91:133] = (0, 0, 0, 1)
-    k[1, 9, 1] = 30  # a hand is up
-    assert resting_frames(clip).tolist() == [0, 2, 17, 18, 19]
-    k[:, [11, 12], 3] = 0  # no hips: only frames without a hand count
-    assert resting_frames(clip).tolist() == []
-    k[18, 91:133, 3] = 0
-    assert resting_frames(clip).tolist() == [18]

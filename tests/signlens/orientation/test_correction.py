@@ -10,9 +10,10 @@ from turned_figure import PIXELS, as_seen, pose_clip, standing
 
 from signlens.errors import UsageError
 from signlens.orientation.correction import CorrectionSettings, correct, fused_yaw
-from signlens.orientation.depth import read_depth
-from signlens.orientation.depth.yaw_cues import Cues, read_cues
-from signlens.orientation.geometry import POLICIES, shoulder_frame
+from signlens.orientation.depth_sources import read_depth
+from signlens.orientation.frame import SignerFrame
+from signlens.orientation.policies import POLICIES
+from signlens.orientation.yaw_cues import Cues, read_cues
 from signlens.pose import FACE
 
 ALWAYS = CorrectionSettings(least_yaw=0, least_roll=0)
@@ -107,7 +108,7 @@ def test_levelling_alone_keeps_the_turn() -> None:
     clip = pose_clip(as_seen(standing(), 40, 15))
     corrected, correction = correct(clip, CorrectionSettings(space="2D"))
     assert correction.applied_yaw == 0
-    frame = shoulder_frame(corrected.keypoints)
+    frame = SignerFrame.of(corrected.keypoints)
     np.testing.assert_allclose(frame.roll, 0, atol=1e-3)
     np.testing.assert_allclose(frame.width, PIXELS * np.cos(np.radians(40)), rtol=1e-3)
 
@@ -119,7 +120,7 @@ def test_poses_without_depth_are_corrected_by_what_can_be_seen() -> None:
     flat = dataclasses.replace(clip, keypoints=keypoints)
     corrected, correction = correct(flat, depth=read_depth(flat, "lift"))
     assert correction.measured_yaw == pytest.approx(45, abs=12)
-    width = shoulder_frame(corrected.keypoints).width / PIXELS
+    width = SignerFrame.of(corrected.keypoints).width / PIXELS
     assert (width > 0.85).all()
 
 

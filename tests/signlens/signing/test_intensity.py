@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip, Provenance
-from signlens.signing.intensity import extent, measure_intensity, repetitions, shoulder_width
+from signlens.signing.intensity import extent, measure_intensity, repetitions
 
 WIDTH = 120.0
 """Pixels from shoulder to shoulder."""
@@ -153,7 +153,6 @@ def test_hands_at_rest_and_hidden_shoulders_measure_nothing():
     assert measure_intensity(clip_of(np.tile([-0.4, 1.7], (40, 1)))) is None
     clip = clip_of(signed(circles(2)))
     clip.keypoints[:, 5, 3] = 0
-    assert shoulder_width(clip) is None
     assert measure_intensity(clip) is None
     gone = clip_of(signed(circles(2)))
     gone.keypoints[:, [9, 10], 3] = 0

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from turned_figure import as_seen, pose_clip, standing
 
 from signlens.errors import InputRejected
-from signlens.orientation.depth import read_depth, with_depth
-from signlens.orientation.geometry import shoulder_frame
+from signlens.orientation.depth import with_depth
+from signlens.orientation.depth_sources import read_depth
+from signlens.orientation.frame import SignerFrame
 from signlens_studies.orientation.colormap import decode_inferno, inferno_table
 
 
@@ -60,7 +61,7 @@ def test_a_depth_video_gives_the_turn(tmp_path: Path, yaw: float, beside: bool) 
     flat = standing(4) * [1, 1, 0]
     clip = pose_clip(as_seen(flat, yaw))
     depth = read_depth(clip, "colormap", depth_video(tmp_path / "depth.mp4", yaw, 4, beside))
-    frame = shoulder_frame(with_depth(clip, depth).keypoints)
+    frame = SignerFrame.of(with_depth(clip, depth).keypoints)
     np.testing.assert_allclose(np.degrees(frame.yaw), yaw, atol=3)
 
 

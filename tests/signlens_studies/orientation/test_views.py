@@ -10,9 +10,9 @@ from turned_figure import as_seen, pose_clip, standing
 
 from signlens.errors import InputRejected, UsageError
 from signlens.orientation.correction import CorrectionSettings, correct
-from signlens.orientation.depth.depth import with_depth
-from signlens.orientation.depth.landmark import landmark_depth
-from signlens.orientation.geometry import shoulder_frame
+from signlens.orientation.depth import with_depth
+from signlens.orientation.frame import SignerFrame
+from signlens.orientation.landmark_depth import landmark_depth
 from signlens.pose import LEFT_HAND, RIGHT_HAND
 from signlens_studies.orientation import views as orientation
 from signlens_studies.orientation.views import (
@@ -42,7 +42,7 @@ def test_an_exact_camera_turns_the_figure(yaw: float, roll: float) -> None:
     expected = pose_clip(as_seen(standing(), yaw, roll)).keypoints
     np.testing.assert_allclose(seen.keypoints[..., :2], expected[..., :2], atol=0.3)
     np.testing.assert_allclose(landmark_depth(seen).z, true.z, atol=5e-3)
-    assert np.degrees(shoulder_frame(with_depth(seen, true).keypoints).yaw) == pytest.approx(yaw, abs=0.2)
+    assert np.degrees(SignerFrame.of(with_depth(seen, true).keypoints).yaw) == pytest.approx(yaw, abs=0.2)
 
 
 def test_perspective_enlarges_what_comes_near() -> None:
@@ -53,7 +53,7 @@ def test_perspective_enlarges_what_comes_near() -> None:
     np.testing.assert_allclose(same.keypoints[..., :2], poses.keypoints[..., :2], atol=0.1)
     turned, true = near.view(poses, 50, 0, np.random.default_rng(0))
     parallel, _ = EXACT.view(poses, 50, 0, np.random.default_rng(0))
-    frame = shoulder_frame(turned.keypoints)
+    frame = SignerFrame.of(turned.keypoints)
     height = turned.keypoints[:, [5, 6], 1] - frame.centre[:, 1:2]
     assert np.abs(height).max() < 0.5
     # The left shoulder went away from the camera, the right one came near.
@@ -94,7 +94,7 @@ def test_the_errors_have_the_sizes_that_are_stated() -> None:
             pose_clip(as_seen(figure)), 0.0, 10.0, rng
         )
         yaws.append(
-            float(np.degrees(shoulder_frame(with_depth(seen, landmark_depth(seen)).keypoints).yaw[0]))
+            float(np.degrees(SignerFrame.of(with_depth(seen, landmark_depth(seen)).keypoints).yaw[0]))
         )
     assert np.std(yaws) == pytest.approx(np.degrees(np.arctan(0.12)), rel=0.2)
 
@@ -103,7 +103,7 @@ def by_width(clips: list) -> np.ndarray:
     """A made-up recogniser: right when the shoulders look as wide as they are."""
     scores = np.zeros((len(clips), 12))
     for i, clip in enumerate(clips):
-        width = float(np.nanmedian(shoulder_frame(clip.keypoints).width))
+        width = float(np.nanmedian(SignerFrame.of(clip.keypoints).width))
         word = int(clip.provenance.source["name"])
         scores[i, word if width > 105 else (word + 1) % 12] = 1
     return scores
@@ -306,7 +306,7 @@ def test_cues_of_clips_whose_turn_is_known() -> None:
 
 @pytest.mark.slow
 def test_the_scale_of_z_is_what_rendered_signers_show(tmp_path: Path) -> None:
-    from signlens.orientation.depth.landmark import SCALES
+    from signlens.orientation.landmark_depth import SCALES
 
     pytest.importorskip("numba", reason="the rendered signer needs the extra signer (numba)")
     clips = orientation.render_poses(tmp_path, yaws=(-30.0, 30.0))

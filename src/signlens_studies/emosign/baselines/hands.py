@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
+from signlens.orientation.frame import SignerFrame
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens_studies.emosign.baselines.materials import Array
 
@@ -46,7 +47,7 @@ HOLD_SPEED = 0.5
 PERIODS_S = (0.16, 1.2)
 """Shortest and longest period, in seconds, at which a movement counts as repeated."""
 
-_NOSE, _LEFT_SHOULDER, _RIGHT_SHOULDER, _LEFT_WRIST, _RIGHT_WRIST = 0, 5, 6, 9, 10
+_LEFT_WRIST, _RIGHT_WRIST = 9, 10
 _FINGERTIPS = (4, 8, 12, 16, 20)
 _LONGEST_GAP_S = 0.4
 
@@ -147,15 +148,14 @@ def signing_measures(clip: PoseClip) -> dict[str, float]:
     """
     name = clip.provenance.source.get("name", "poses")
     k = clip.keypoints.astype(np.float64)
-    both = (k[:, [_LEFT_SHOULDER, _RIGHT_SHOULDER], 3] > 0).all(axis=1)
-    if clip.frames < 2 or not both.any():
+    frame = SignerFrame.of(clip.keypoints)
+    if clip.frames < 2 or not frame.known.any():
         raise InputRejected(name, "no two frames that show both shoulders", "film the signer's upper body")
-    span = k[both, _LEFT_SHOULDER, :2] - k[both, _RIGHT_SHOULDER, :2]
-    width = float(np.median(np.linalg.norm(span, axis=1)))
-    if width <= 0:
+    width = frame.shoulder_width
+    if width is None:
         raise InputRejected(name, "the shoulders lie on one point", "film the signer from the front")
-    middle = (_point(clip, _LEFT_SHOULDER) + _point(clip, _RIGHT_SHOULDER)) / 2 / width
-    nose = _point(clip, _NOSE) / width
+    middle = _track(clip, frame.centre[:, :2], frame.known) / width
+    nose = _track(clip, frame.nose[:, :2], np.isfinite(frame.nose[:, 0])) / width
     wrists = [_point(clip, i) / width - middle for i in (_LEFT_WRIST, _RIGHT_WRIST)]
     speeds = [_speed(w) for w in wrists]
     turns = [np.linalg.norm(np.diff(w, n=2, axis=0), axis=1) * RATE**2 for w in wrists]

@@ -19,8 +19,8 @@ from signlens.downloads import hub_snapshot
 from signlens.errors import PartMissing
 from signlens.files import file_sha256
 from signlens.optional import require_extra
-from signlens.orientation.depth.depth import Depth
-from signlens.orientation.depth.relative import depth_from_nearness, nearness_of_frames
+from signlens.orientation.depth import Depth
+from signlens.orientation.nearness import depth_from_nearness, nearness_of_frames
 from signlens.pose.clip import PoseClip
 
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def download() -> Path:
 
 
 _HOW_TO_GET = (
-    "fetch them once with: "
-    "python -c 'from signlens.orientation.depth.depth_anything import download; download()'"
+    "fetch them once with: python -c 'from signlens.orientation.depth_anything import download; download()'"
 )
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.orientation.depth.depth import LEFT_SHOULDER, RIGHT_SHOULDER, Depth, in_shoulder_widths
-from signlens.orientation.depth.landmark import landmark_depth
-from signlens.orientation.depth.yaw_cues import read_cues
+from signlens.orientation.depth import Depth, in_shoulder_widths
+from signlens.orientation.frame import LEFT_SHOULDER, RIGHT_SHOULDER, SignerFrame
+from signlens.orientation.landmark_depth import landmark_depth
+from signlens.orientation.yaw_cues import read_cues
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, PoseClip
 
 Array = NDArray[np.float64]
@@ -32,15 +33,16 @@ HEAD_FREEDOM = np.radians(20.0)
 _SURE = 0.3  # radians
 
 
-def lifted_yaw(clip: PoseClip, widest: float | None = None) -> Array:
+def lifted_yaw(clip: PoseClip, widest: float | None = None, frame: SignerFrame | None = None) -> Array:
     """(T,) yaw by the ratio of widths, with the sign of the nose; NaN where a cue is missing.
 
     Args:
         clip: The poses; their z is not used.
         widest: Shoulder width over its expectation (`Cues.width`) when this signer faces the camera, from
             another clip. When None: the widest that this clip shows, but no less than what is usual.
+        frame: The signer's, of the same clip.
     """
-    cues = read_cues(clip)
+    cues = read_cues(clip, frame)
     known = np.isfinite(cues.width)
     if not known.any():
         return np.full(clip.frames, np.nan)
@@ -63,13 +65,12 @@ def lifted_depth(clip: PoseClip, widest: float | None = None) -> Depth:
         clip: The poses.
         widest: As in `lifted_yaw`.
     """
-    yaw = lifted_yaw(clip, widest)
+    frame = SignerFrame.of(clip.keypoints)
+    yaw = lifted_yaw(clip, widest, frame)
     k = clip.keypoints.astype(np.float64)
     points = np.where(k[..., 3:] > 0, k[..., :2], np.nan)
-    across = points[:, LEFT_SHOULDER] - points[:, RIGHT_SHOULDER]
-    seen_width = np.hypot(across[:, 0], across[:, 1])
-    yaw = np.where(np.isfinite(seen_width), yaw, np.nan)
-    true_width = seen_width / np.maximum(np.cos(yaw), 0.2)
+    yaw = np.where(frame.known, yaw, np.nan)
+    true_width = frame.width / np.maximum(np.cos(yaw), 0.2)
     rise = np.sin(yaw) * true_width
     z = np.full(k.shape[:2], np.nan)
     z[:, LEFT_SHOULDER], z[:, RIGHT_SHOULDER] = rise / 2, -rise / 2

@@ -9,16 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
-from signlens.orientation.depth.depth import (
-    LEFT_SHOULDER,
-    RIGHT_SHOULDER,
-    Depth,
-    in_shoulder_widths,
-    with_depth,
-)
-from signlens.orientation.depth.landmark import landmark_depth
+from signlens.orientation.depth import Depth, in_shoulder_widths, with_depth
+from signlens.orientation.frame import LEFT_SHOULDER, RIGHT_SHOULDER
+from signlens.orientation.landmark_depth import landmark_depth
 from signlens.pose.clip import BODY, PoseClip
 from signlens.reasons import Reason
+from signlens.video import open_video
 
 Array = NDArray[np.float64]
 
@@ -81,8 +77,6 @@ def nearness_of_frames(
     Raises:
         InputRejected: The video cannot be read or has another number of frames.
     """
-    from signlens.video import open_video
-
     rows = []
     frames = 0
     with open_video(video, max_side=max_side) as source:

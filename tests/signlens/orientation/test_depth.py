@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from turned_figure import PIXELS, as_seen, pose_clip, standing
 
 from signlens.errors import UsageError
-from signlens.orientation.depth import SOURCES, VIDEO_SOURCES, read_depth, with_depth
-from signlens.orientation.depth.depth import Depth
-from signlens.orientation.depth.landmark import extractors_own_z, landmark_depth
-from signlens.orientation.depth.lift import lifted_depth, lifted_yaw
-from signlens.orientation.depth.relative import CAMERA_DISTANCE, depth_from_nearness, sample
-from signlens.orientation.depth.yaw_cues import read_cues
-from signlens.orientation.geometry import shoulder_frame
+from signlens.orientation.depth import Depth, with_depth
+from signlens.orientation.depth_sources import read_depth
+from signlens.orientation.frame import SignerFrame
+from signlens.orientation.landmark_depth import extractors_own_z, landmark_depth
+from signlens.orientation.lifted_depth import lifted_depth, lifted_yaw
+from signlens.orientation.nearness import CAMERA_DISTANCE, depth_from_nearness, sample
+from signlens.orientation.yaw_cues import read_cues
 from signlens.pose import FACE, LEFT_HAND, RIGHT_HAND
 
 YAWS = st.floats(-70, 70)
 
 
 def yaw_by(clip, depth) -> np.ndarray:
-    return np.degrees(shoulder_frame(with_depth(clip, depth).keypoints).yaw)
+    return np.degrees(SignerFrame.of(with_depth(clip, depth).keypoints).yaw)
 
 
 @given(YAWS, st.floats(-20, 20))
@@ -101,7 +101,7 @@ def test_a_missing_hand_stays_missing_and_a_hand_without_wrist_goes_into_the_sho
     clip = dataclasses.replace(clip, keypoints=keypoints)
     made = with_depth(clip, landmark_depth(clip)).keypoints
     assert np.isnan(made[:, LEFT_HAND, :3]).all()
-    frame = shoulder_frame(made)
+    frame = SignerFrame.of(made)
     plane = frame.across[:, 2] / frame.across[:, 0]
     expected = plane[:, None] * (made[:, RIGHT_HAND, 0] - frame.centre[:, :1]) + frame.centre[:, 2:]
     np.testing.assert_allclose(made[:, RIGHT_HAND, 2], expected, atol=0.05)
@@ -221,11 +221,12 @@ def test_without_a_face_the_ears_and_the_neck_serve() -> None:
 
 def test_sources_are_named_and_say_what_they_need() -> None:
     clip = pose_clip(as_seen(standing(), 20))
-    for source in set(SOURCES) - set(VIDEO_SOURCES):
+    for source in ("landmark", "lift"):
         assert isinstance(read_depth(clip, source), Depth)
         assert read_depth(clip, source).source == source
-    for source in VIDEO_SOURCES:
-        with pytest.raises(UsageError, match="no video"):
-            read_depth(clip, source)
+    with pytest.raises(UsageError, match="no video"):
+        read_depth(clip, "depth-anything")
+    with pytest.raises(UsageError, match="signlens_studies orientation colormap"):
+        read_depth(clip, "colormap")
     with pytest.raises(UsageError, match="lidar"):
         read_depth(clip, "lidar")

@@ -10,8 +10,8 @@ from turned_figure import as_seen, pose_clip, standing
 
 from signlens.errors import InputRejected, PartMissing
 from signlens.files import file_sha256
-from signlens.orientation.depth import depth_anything
-from signlens.orientation.depth.depth_anything import PATCH, WEIGHTS_FILE, DepthAnything, prepare_image
+from signlens.orientation import depth_anything
+from signlens.orientation.depth_anything import PATCH, WEIGHTS_FILE, DepthAnything, prepare_image
 
 torch = pytest.importorskip("torch", reason="needs the extra depth")
 pytest.importorskip("transformers", reason="needs the extra depth")
@@ -121,7 +121,7 @@ def test_what_is_not_on_this_machine_is_said_with_how_to_get_it(
 
 def test_nothing_heavy_is_imported_for_the_other_sources() -> None:
     code = (
-        "import sys, signlens.orientation.depth.depth_anything, signlens.orientation.depth.lift;"
+        "import sys, signlens.orientation.depth_anything, signlens.orientation.lifted_depth;"
         "print([m for m in ('torch', 'transformers', 'huggingface_hub', 'cv2') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

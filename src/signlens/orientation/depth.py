@@ -1,4 +1,4 @@
-"""The one type that every source of depth gives, and what they share."""
+"""How far each keypoint is from the camera: the type that every source of depth gives (`depth_sources`)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.orientation.frame import SignerFrame
 from signlens.pose.clip import PoseClip
 from signlens.reasons import Reason
-
-LEFT_SHOULDER, RIGHT_SHOULDER = 5, 6
-"""Among the 133 whole-body keypoints."""
 
 Array = NDArray[np.float32]
 
@@ -49,17 +47,15 @@ def in_shoulder_widths(
         pixels: (T, 133) in the scale of x and y, any origin in each frame; NaN where unknown.
         reasons: What is wrong with it.
     """
-    pair = clip.keypoints[:, [LEFT_SHOULDER, RIGHT_SHOULDER]].astype(np.float64)
-    depth = pixels[:, [LEFT_SHOULDER, RIGHT_SHOULDER]]
-    across = pair[:, 0, :2] - pair[:, 1, :2]
-    width = np.sqrt((across**2).sum(axis=1) + (depth[:, 0] - depth[:, 1]) ** 2)
-    known = np.isfinite(width) & (pair[..., 3] > 0).all(axis=1) & (width > 0)
+    frame = SignerFrame.of(clip.keypoints, pixels)
+    width = np.linalg.norm(frame.across, axis=1)
+    known = frame.known
     if not known.any():
         unknown = np.full(pixels.shape, np.nan, np.float32)
         unseen = Reason("shoulders_not_seen", "The depth of the shoulders is known in no frame.")
         return Depth(source, unknown, 1.0, (*reasons, unseen))
     unit = float(np.median(width[known]))
-    origin = np.where(known, depth.mean(axis=1), np.nan)[:, None]
+    origin = frame.centre[:, 2:]
     z = (pixels.astype(np.float32, copy=False) - origin.astype(np.float32)) / np.float32(unit)
     return Depth(source, z, unit, reasons)
 
@@ -78,14 +74,11 @@ def filled_z(clip: PoseClip, depth: Depth) -> Array:
     unknown = np.isnan(z)
     if not unknown.any():
         return z
-    x = clip.keypoints[..., 0]
-    pair = [LEFT_SHOULDER, RIGHT_SHOULDER]
+    frame = SignerFrame.of(clip.keypoints, z)
     with np.errstate(invalid="ignore", divide="ignore"):
-        slope = (z[:, pair[0]] - z[:, pair[1]]) / (x[:, pair[0]] - x[:, pair[1]])
+        slope = frame.across[:, 2] / frame.across[:, 0]
     slope = np.nan_to_num(slope, nan=0.0, posinf=STEEPEST, neginf=-STEEPEST).clip(-STEEPEST, STEEPEST)
-    seen = (clip.keypoints[:, pair, 3] > 0).all(axis=1)
-    middle = np.where(seen, x[:, pair].mean(axis=1), np.nan)
-    plane = np.nan_to_num(slope[:, None] * (x - middle[:, None]), nan=0.0)
+    plane = np.nan_to_num(slope[:, None] * (clip.keypoints[..., 0] - frame.centre[:, :1]), nan=0.0)
     return np.where(unknown, plane, z)
 
 

@@ -10,18 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.orientation.depth.depth import LEFT_SHOULDER, RIGHT_SHOULDER
-from signlens.orientation.depth.landmark import SCALES, Scales
+from signlens.orientation.frame import SignerFrame
+from signlens.orientation.landmark_depth import SCALES, Scales
 from signlens.pose.clip import FACE, PoseClip
 
 Array = NDArray[np.float64]
 
 _POINTS = (
-    0,  # nose
     3,  # left ear
     4,  # right ear
-    LEFT_SHOULDER,
-    RIGHT_SHOULDER,
     FACE.start + 45,  # outer corner of the left eye
     FACE.start + 36,  # outer corner of the right eye
     FACE.start + 27,  # nasion
@@ -56,27 +53,32 @@ class Cues:
     width_spread: float
 
 
-def read_cues(clip: PoseClip) -> Cues:
-    """All hints that a clip's keypoints give."""
+def read_cues(clip: PoseClip, frame: SignerFrame | None = None) -> Cues:
+    """All hints that a clip's keypoints give.
+
+    Args:
+        clip: The poses.
+        frame: The signer's, of the same keypoints; found when None.
+    """
+    frame = frame or SignerFrame.of(clip.keypoints)
     scale = SCALES.get(clip.provenance.extractor, Scales())
     k = clip.keypoints[:, _POINTS].astype(np.float64)
     points = np.moveaxis(np.where(k[..., 3:] > 0, k[..., :3], np.nan), 1, 0)
-    nose, left_ear, right_ear, left, right, left_eye, right_eye, nasion, chin = points
-    across, ears, eyes, face = left - right, left_ear - right_ear, left_eye - right_eye, chin - nasion
-    seen_width = np.hypot(across[:, 0], across[:, 1])
+    left_ear, right_ear, left_eye, right_eye, nasion, chin = points
+    ears, eyes, face = left_ear - right_ear, left_eye - right_eye, chin - nasion
     by_eyes = _slope(eyes, scale.face)
     by_ears = _slope(ears, scale.head)
     height = np.sqrt(face[:, 0] ** 2 + face[:, 1] ** 2 + (face[:, 2] / scale.face) ** 2)
     if np.isfinite(height).mean() >= 0.5:
-        width, spread = seen_width / np.maximum(height, 1e-9) / FACE_HEIGHTS, FACE_SPREAD
+        width, spread = frame.width / np.maximum(height, 1e-9) / FACE_HEIGHTS, FACE_SPREAD
     else:
-        neck = np.hypot(*(nose - (left + right) / 2)[:, :2].T)
-        width, spread = seen_width / np.maximum(neck, 1e-9) / NECK_LENGTHS, NECK_SPREAD
+        neck = np.hypot(*(frame.nose - frame.centre)[:, :2].T)
+        width, spread = frame.width / np.maximum(neck, 1e-9) / NECK_LENGTHS, NECK_SPREAD
     # The nose's offset from the middle of the ears, along the line of the ears.
     squared = np.maximum(ears[:, 0] ** 2 + ears[:, 1] ** 2, 1e-9)
-    offset = ((nose - (left_ear + right_ear) / 2)[:, :2] * ears[:, :2]).sum(axis=1) / squared
+    offset = ((frame.nose - (left_ear + right_ear) / 2)[:, :2] * ears[:, :2]).sum(axis=1) / squared
     return Cues(
-        shoulders=_slope(across, scale.body),
+        shoulders=_slope(frame.across, scale.body),
         head=np.where(np.isfinite(by_eyes), by_eyes, by_ears),
         nose=np.arctan(offset / NOSE_OVER_EARS),
         width=width,

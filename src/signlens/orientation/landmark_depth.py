@@ -2,7 +2,7 @@
 
 MediaPipe's z is meant to have about the scale of x. On rendered signers, whose depth is known, the
 body's z is three to five times too large, the hands' half of what it should be and the face
-mesh's three quarters (`python -m signlens_studies.orientation.views scales` measures it again). On films
+mesh's three quarters (`python -m signlens_studies orientation scales` measures it again). On films
 of people the nose stands as far before the shoulders as on the rendered ones, so the same factors
 serve. Used raw, a yaw of 15 degrees looks like 43.
 """
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.orientation.depth.depth import LEFT_SHOULDER, RIGHT_SHOULDER, Depth, in_shoulder_widths
+from signlens.orientation.depth import Depth, in_shoulder_widths
+from signlens.orientation.frame import LEFT_SHOULDER, RIGHT_SHOULDER
 from signlens.pose.clip import BODY, FACE, FEET, LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.reasons import Reason
 
