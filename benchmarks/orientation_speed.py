@@ -1,7 +1,7 @@
 """Correcting a 150-frame clip: milliseconds, beside a plain loop over its points.
 
 The plain loop levels and turns point by point, as everybody writes it first. ``turn`` is the same work
-done by `signlens.orientation.geometry`; ``correct`` also reads depth and cues and decides what to do.
+done by `signlens.orientation.rotation`; ``correct`` also reads depth and cues and decides what to do.
 Processor time of one thread, the fastest of many runs and their median (other work on the machine only
 ever slows a run down). ``gaps``: a clip without legs and feet, one hand missing in a third of the frames, as
 films have it; the others see every point.

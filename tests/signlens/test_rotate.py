@@ -64,7 +64,8 @@ def test_a_straight_clip_is_left_alone(tmp_path: Path) -> None:
     ("arguments", "word"),
     [
         (["--depth", "lidar"], "lidar"),
-        (["--depth", "colormap"], "depth-video"),
+        (["--depth", "colormap"], "signlens_studies orientation colormap"),
+        (["--depth", "depth-anything"], "depth-video"),
         (["--policy", "often"], "often"),
         (["--out", "clip.mp4"], ".pose"),
     ],

@@ -12,9 +12,8 @@ from turned_figure import as_seen, pose_clip, standing
 
 from signlens.errors import InputRejected
 from signlens.orientation.depth import with_depth
-from signlens.orientation.depth_sources import read_depth
 from signlens.orientation.frame import SignerFrame
-from signlens_studies.orientation.colormap import decode_inferno, inferno_table
+from signlens_studies.orientation.colormap import colormap_depth, decode_inferno, inferno_table
 
 
 def test_the_table_is_matplotlibs_inferno_and_has_an_inverse() -> None:
@@ -60,7 +59,7 @@ def depth_video(path: Path, yaw: float, frames: int, beside: bool) -> Path:
 def test_a_depth_video_gives_the_turn(tmp_path: Path, yaw: float, beside: bool) -> None:
     flat = standing(4) * [1, 1, 0]
     clip = pose_clip(as_seen(flat, yaw))
-    depth = read_depth(clip, "colormap", depth_video(tmp_path / "depth.mp4", yaw, 4, beside))
+    depth = colormap_depth(clip, depth_video(tmp_path / "depth.mp4", yaw, 4, beside))
     frame = SignerFrame.of(with_depth(clip, depth).keypoints)
     np.testing.assert_allclose(np.degrees(frame.yaw), yaw, atol=3)
 
@@ -69,4 +68,4 @@ def test_a_depth_video_gives_the_turn(tmp_path: Path, yaw: float, beside: bool) 
 def test_another_number_of_frames_is_rejected(tmp_path: Path, frames: int) -> None:
     clip = pose_clip(as_seen(standing(4), 20))
     with pytest.raises(InputRejected, match="frames"):
-        read_depth(clip, "colormap", depth_video(tmp_path / "depth.mp4", 20, frames, False))
+        colormap_depth(clip, depth_video(tmp_path / "depth.mp4", 20, frames, False))
