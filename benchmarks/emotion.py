@@ -25,7 +25,8 @@ import cv2
 import numpy as np
 
 from signlens.emotion.faces import FaceAlbum, face_picture
-from signlens.emotion.provider import FaceFrames, LandmarkProvider
+from signlens.emotion.provider import FaceFrames
+from signlens.emotion.providers import LandmarkProvider
 
 FACES = 64
 TARGET = 200.0

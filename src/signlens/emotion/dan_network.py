@@ -5,9 +5,6 @@ Facial Expression Recognition" (2021): a ResNet-18 (He et al. 2016) up to its la
 which weighs first the places and then the channels of that map; a log-softmax across the heads, their
 sum, a linear layer, and batch normalisation of the logits. 19,724,248 parameters at eight classes.
 
-Two losses stand beside cross-entropy, all weighted the same: `AffinityLoss` draws the pooled map of a face
-towards its class's centre, `partition_loss` keeps the heads apart.
-
 `read_weights` reads the checkpoints that the authors publish without running anything in them, and
 `python -m signlens_studies expression convert-dan CHECKPOINT OUT.safetensors` writes them in a format that
 can hold nothing else.
@@ -193,44 +190,14 @@ class DAN(nn.Module):
             x: (N, 3, H, W) RGB, ImageNet's mean and deviation taken out; 224 x 224 in the paper.
 
         Returns:
-            Batch-normalised logits (N, classes); the backbone's pooled map (N, 512), for `AffinityLoss`;
-            the heads after the log-softmax across them (N, heads, 512), for `partition_loss`.
+            Batch-normalised logits (N, classes); the backbone's pooled map (N, 512),;
+            the heads after the log-softmax across them (N, heads, 512).
         """
         features = self.backbone(x)
         heads = torch.stack([head(features) for head in self.heads], dim=1)
         if len(self.heads) > 1:
             heads = functional.log_softmax(heads, dim=1)
         return self.norm(self.classifier(heads.sum(dim=1))), features.mean(dim=(2, 3)), heads
-
-
-class AffinityLoss(nn.Module):
-    """Squared distance of faces to their class's learnable centre, over the centres' summed variance.
-
-    Args:
-        classes: Number of classes.
-        channels: Size of what is drawn to the centres.
-    """
-
-    def __init__(self, classes: int, channels: int = 512) -> None:
-        super().__init__()
-        self.centres = nn.Parameter(torch.randn(classes, channels))
-
-    def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
-        """Mean over the faces: (N, channels) and (N,) class numbers to a scalar."""
-        distance = (pooled - self.centres[labels]).square().sum(dim=1).mean()
-        return distance / self.centres.var(dim=0).sum()
-
-
-def partition_loss(heads: Tensor) -> Tensor:
-    """log(1 + H / v), v the mean variance across the H heads: small where they look at different things.
-
-    Args:
-        heads: (N, H, channels).
-    """
-    count = heads.shape[1]
-    if count < 2:
-        return heads.new_zeros(())
-    return torch.log1p(count / (heads.var(dim=1).mean() + 1e-7))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -368,18 +335,3 @@ def save_weights(
     with whole_file(path) as part:
         save_file(tensors, part, metadata=note)
     return file_sha256(Path(path))
-
-
-def convert(checkpoint: str | Path, destination: str | Path) -> str:
-    """A published checkpoint to a safetensors file that `read_weights` reads as well.
-
-    Returns:
-        SHA-256 of the file that was written (hex).
-
-    Raises:
-        InputRejected: See `read_weights`.
-        OSError: The destination cannot be written.
-    """
-    model, expressions = read_weights(checkpoint)
-    source = {"name": Path(checkpoint).name, "sha256": file_sha256(Path(checkpoint))}
-    return save_weights(model, expressions, destination, {"converted_from": source})

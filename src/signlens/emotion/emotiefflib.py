@@ -4,7 +4,7 @@ The package fetches its models from wherever its repository's main branch stands
 model is fetched only when somebody asks for it, from one commit, and its bytes must have the hash under which
 git keeps the file at that commit:
 
-    python -m signlens.emotion.emotiefflib enet_b0_8_best_vgaf --accept-licence
+    python -m signlens_studies expression fetch-emotiefflib enet_b0_8_best_vgaf --accept-licence
 
 The package then preprocesses and classifies as it does for anyone; the face that it gets is the square around
 the signer's face points.
@@ -12,9 +12,7 @@ the signer's face points.
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from signlens.downloads import fetch_file, git_blob_hash
 from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.faces import face_picture
 from signlens.emotion.provider import ASSUMED_NEUTRAL, FaceFrames, FrameExpressions
-from signlens.errors import PartMissing, SignLensError, UsageError
+from signlens.errors import PartMissing, UsageError
 from signlens.optional import require_extra
 
 DEFAULT_MODEL = "enet_b0_8_best_vgaf"
@@ -117,7 +115,7 @@ def fetch_model(
         UsageError: There is no model of this name.
         PartMissing: It cannot be fetched, or its bytes are not those that are pinned; nothing is kept then.
     """
-    pin = _pin(name, models)
+    pin = pinned_model(name, models)
     target = (folder or model_folder()) / f"{name}.onnx"
     return fetch_file(pin.url, target, pin.git_blob, limit=_MAX_BYTES, timeout_s=timeout_s)
 
@@ -129,23 +127,28 @@ def checked_model(path: Path, name: str, models: Mapping[str, Pinned] = MODELS) 
         UsageError: There is no model of this name.
         PartMissing: The file is absent, or its bytes are others.
     """
-    pin = _pin(name, models)
+    pin = pinned_model(name, models)
     if not path.is_file():
         raise PartMissing(
             path,
             "this model is not here",
-            f"fetch it with: python -m signlens.emotion.emotiefflib {name}",
+            f"fetch it with: python -m signlens_studies expression fetch-emotiefflib {name}",
         )
     if path.stat().st_size > _MAX_BYTES or git_blob_hash(path.read_bytes()) != pin.git_blob:
         raise PartMissing(
             path,
             f"its bytes are not those of the pinned file (git blob {pin.git_blob})",
-            f"fetch it again with: python -m signlens.emotion.emotiefflib {name}",
+            f"fetch it again with: python -m signlens_studies expression fetch-emotiefflib {name}",
         )
     return path
 
 
-def _pin(name: str, models: Mapping[str, Pinned]) -> Pinned:
+def pinned_model(name: str, models: Mapping[str, Pinned]) -> Pinned:
+    """One model's pin.
+
+    Raises:
+        UsageError: There is no model of this name.
+    """
     if name not in models:
         raise UsageError("emotiefflib", f"there is no model {name!r}", f"choose one of {', '.join(models)}")
     return models[name]
@@ -221,33 +224,3 @@ def _recogniser(path: Path, name: str) -> Any:
             raise PartMissing(path, f"EmotiEffLib cannot load it ({error})", "fetch it again") from None
         finally:
             facial_analysis.get_model_path_onnx = look_up
-
-
-def main(arguments: Sequence[str] | None = None, models: Mapping[str, Pinned] = MODELS) -> int:
-    """Fetch a model when its licence is accepted; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signlens.emotion.emotiefflib", description="Fetch a model of EmotiEffLib."
-    )
-    parser.add_argument("model", nargs="?", default=DEFAULT_MODEL, help=f"one of {', '.join(models)}")
-    parser.add_argument(
-        "--folder", type=Path, default=None, help="where to keep it (default: the user's cache)"
-    )
-    parser.add_argument(
-        "--accept-licence", action="store_true", help="fetch it; without, only its terms are shown"
-    )
-    options = parser.parse_args(arguments)
-    print(LICENCE, file=sys.stderr)
-    try:
-        pin = _pin(options.model, models)
-        if not options.accept_licence:
-            print(f"{pin.url}: not fetched; add --accept-licence to fetch it", file=sys.stderr)
-            return UsageError.exit_code
-        print(fetch_model(options.model, options.folder, models))
-    except SignLensError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,14 +1,12 @@
-"""Whose face is read, and its picture: the largest face near the signer's head, cut out for a provider.
+"""The picture of the signer's face, cut out for a provider that looks at pixels.
 
 The pose extractor follows the signer's body and looks for the face on its head, so face points are the
-signer's own. Where a provider looks at pixels, a `FaceAlbum` keeps a window around the face of some frames
-while the video goes by; whole frames are never kept. For frames without poses, `faces_in_frames` finds the
-faces itself.
+signer's own. A `FaceAlbum` keeps a window around the face of some frames while the video goes by; whole
+frames are never kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,57 +21,8 @@ from signlens.pose.face_points import POINTS
 FloatArray = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
-NEAR = 1.0
-"""A face belongs to a head when its middle is at most this many head sizes away."""
-
 WINDOW = 2.0
 """A window's side, in sides of the face's box."""
-
-
-def largest_face_near(
-    boxes: NDArray[np.floating], head: NDArray[np.floating] | None, near: float = NEAR
-) -> int | None:
-    """Which of the faces in a frame is the signer's.
-
-    Args:
-        boxes: (F, 4) left, top, right, bottom in pixels.
-        head: (3,) x, y and size of the signer's head as the pose has it, in pixels; None when nobody
-            knows, and every face is near.
-        near: How far a face's middle may be from the head's, in head sizes.
-
-    Returns:
-        The row of the face of the largest area among those near the head; the first of equals. None
-        when there is none.
-    """
-    found = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    size = found[:, 2:] - found[:, :2]
-    usable = np.isfinite(found).all(axis=1) & (size > 0).all(axis=1)
-    if head is not None:
-        middle = (found[:, :2] + found[:, 2:]) / 2
-        usable &= np.linalg.norm(middle - np.asarray(head)[:2], axis=1) <= near * head[2]
-    if not usable.any():
-        return None
-    return int(np.where(usable, size.prod(axis=1), -1.0).argmax())
-
-
-def heads_of(keypoints: NDArray[np.floating]) -> FloatArray:
-    """Where the pose has the signer's head.
-
-    Args:
-        keypoints: (T, 133, 4) as in `signlens.pose.PoseClip`.
-
-    Returns:
-        (T, 3) x, y of the middle of nose, eyes and ears, and one and a half times how far these lie apart
-        (ear to ear when both are seen), in pixels; NaN where fewer than two of them are seen.
-    """
-    points = np.where(keypoints[:, :5, 3:] > 0, keypoints[:, :5, :2], np.nan).astype(np.float64)
-    heads = np.full((len(points), 3), np.nan)
-    for row, five in zip(heads, points, strict=True):
-        seen = five[np.isfinite(five).all(axis=1)]
-        if len(seen) > 1:
-            row[:2] = seen.mean(axis=0)
-            row[2] = 1.5 * float(np.ptp(seen, axis=0).max())
-    return heads
 
 
 def face_square(points: NDArray[np.floating], scale: float) -> tuple[FloatArray, float]:
@@ -191,47 +140,3 @@ class FaceAlbum:
             moved[:, :2] = (moved[:, :2] + 0.5) * scale - 0.5
             moved[:, 2] *= scale[0]
         return _Kept(np.ascontiguousarray(window).copy(), moved.astype(np.float32))
-
-
-def faces_in_frames(images: Sequence[Image], heads: NDArray[np.floating] | None = None) -> FaceFrames:
-    """Face points of frames whose poses nobody has measured: the largest face near the signer's head.
-
-    Every frame is looked at on its own, by the face detector and the face mesh of the pose extractor.
-
-    Args:
-        images: K frames (H, W, 3) uint8 RGB.
-        heads: (K, 3) where the signer's heads are (`heads_of`); None for the largest face of each frame.
-
-    Returns:
-        The points, NaN rows where there is no face, and the images.
-
-    Raises:
-        UsageError: Frames that are no RGB pictures, or not as many heads.
-        PartMissing: MediaPipe's networks or the libraries that run them are not there.
-    """
-    from signlens.pose.networks import FACE_DETECTION_FAR, FACE_LANDMARKS, Detector, Network
-    from signlens.pose.regions import region_of_box
-
-    for image in images:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise UsageError("images", f"shape {image.shape} of {image.dtype}", "give (H, W, 3) uint8 RGB")
-    if heads is not None and np.shape(heads) != (len(images), 3):
-        raise UsageError("heads", f"shape {np.shape(heads)} for {len(images)} frames", "give (frames, 3)")
-    detector = Detector(FACE_DETECTION_FAR, (4,), anchors_per_layer=1, min_score=0.5)
-    mesh = Network(FACE_LANDMARKS)
-    points = np.full((len(images), POINTS, 3), np.nan)
-    for number, image in enumerate(images):
-        found = detector.detect(image)
-        boxes = np.array([f.box for f in found]).reshape(-1, 4)
-        head = None if heads is None or not np.isfinite(heads[number]).all() else heads[number]
-        chosen = largest_face_near(boxes, head)
-        if chosen is None:
-            continue
-        region = region_of_box(found[chosen].keypoints, 0, 1, scale=2.0, shift_down=-0.1)
-        if region.side < 1:
-            continue
-        mesh.run(image, region)
-        if mesh.output(1).reshape(-1)[0] > 0:  # a logit: more likely a face than not
-            local = mesh.output(0).reshape(POINTS, 3).astype(np.float64) / mesh.size
-            points[number] = region.to_frame(local)
-    return FaceFrames(points, tuple(images))

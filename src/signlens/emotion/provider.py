@@ -1,23 +1,19 @@
-"""What an emotion provider is, and the default one.
+"""What an emotion provider is, what it is given and what it says.
 
 A provider turns the faces of some frames into probabilities of the eight expressions, and into valence and
-arousal where it has been trained on them. The default reads the face points, and the picture where there is
-one. A provider that reads pixels alone (`signlens.emotion.dan`, `signlens.emotion.emotiefflib`) sets
-`needs_images` and looks at the face that the points mark.
+arousal where it has been trained on them. One that reads pixels alone sets `needs_images` and looks at the
+face that the points mark.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion.appearance import CROP
 from signlens.emotion.expressions import EMOTIONS
-from signlens.emotion.head import ExpressionHead, load_head
 
 
 @dataclass(frozen=True)
@@ -101,37 +97,3 @@ ASSUMED_NEUTRAL: NDArray[np.float64] = np.log(
     np.where(np.arange(len(EMOTIONS)) == 0, 0.8, 0.2 / (len(EMOTIONS) - 1))
 )
 """What a provider is taken to say of a resting face where nobody has measured it."""
-
-
-class LandmarkProvider:
-    """The default: the shipped head over the 468 face points and, where there is one, the picture. Offline.
-
-    Args:
-        weights: Folder of another head; None for the shipped one.
-
-    Raises:
-        PartMissing: The head is absent or corrupt.
-    """
-
-    name = "landmarks"
-    needs_images = False
-    face_side = 2 * CROP
-
-    def __init__(self, weights: str | Path | None = None) -> None:
-        self.head: ExpressionHead = load_head(weights)
-
-    @property
-    def version(self) -> str:
-        """Name of the weights and the first digits of their hash."""
-        return f"{self.head.version}+{self.head.sha256[:12]}"
-
-    @property
-    def neutral(self) -> NDArray[np.float64]:
-        """See `EmotionProvider.neutral`; measured on held-out signers at rest."""
-        return self.head.neutral
-
-    def read(self, faces: FaceFrames) -> FrameExpressions:
-        """See `EmotionProvider.read`."""
-        images = [None if picture is None else picture[0] for picture in faces.pictures()]
-        rows, pictured = self.head.probabilities_with_pictures(faces.points, images, faces.image_points)
-        return FrameExpressions(rows, pictured)

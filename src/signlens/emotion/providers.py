@@ -1,14 +1,54 @@
-"""The providers by name."""
+"""The default provider, and all of them by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from signlens.emotion.appearance import CROP
 from signlens.emotion.dan import DanProvider
 from signlens.emotion.emotiefflib import EmotiEffLibProvider
-from signlens.emotion.provider import EmotionProvider, LandmarkProvider
+from signlens.emotion.head import ExpressionHead, load_head
+from signlens.emotion.provider import EmotionProvider, FaceFrames, FrameExpressions
 from signlens.errors import UsageError
+
+
+class LandmarkProvider:
+    """The default: the shipped head over the 468 face points and, where there is one, the picture. Offline.
+
+    Args:
+        weights: Folder of another head; None for the shipped one.
+
+    Raises:
+        PartMissing: The head is absent or corrupt.
+    """
+
+    name = "landmarks"
+    needs_images = False
+    face_side = 2 * CROP
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        self.head: ExpressionHead = load_head(weights)
+
+    @property
+    def version(self) -> str:
+        """Name of the weights and the first digits of their hash."""
+        return f"{self.head.version}+{self.head.sha256[:12]}"
+
+    @property
+    def neutral(self) -> NDArray[np.float64]:
+        """See `EmotionProvider.neutral`; measured on held-out signers at rest."""
+        return self.head.neutral
+
+    def read(self, faces: FaceFrames) -> FrameExpressions:
+        """See `EmotionProvider.read`."""
+        images = [None if picture is None else picture[0] for picture in faces.pictures()]
+        rows, pictured = self.head.probabilities_with_pictures(faces.points, images, faces.image_points)
+        return FrameExpressions(rows, pictured)
+
 
 PROVIDERS: Mapping[str, Callable[[Path | None], EmotionProvider]] = {
     "landmarks": LandmarkProvider,

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from signlens.emotion.expressions import EMOTIONS, EmotionMoment, EmotionReading
 from signlens.emotion.faces import FaceAlbum
-from signlens.emotion.provider import EmotionProvider, FaceFrames, FrameExpressions, LandmarkProvider
+from signlens.emotion.provider import EmotionProvider, FaceFrames, FrameExpressions
+from signlens.emotion.providers import LandmarkProvider
 from signlens.emotion.resting_face import SignerBaseline, without_baseline
 from signlens.errors import UsageError
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, PoseClip

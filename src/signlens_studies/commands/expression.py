@@ -50,14 +50,35 @@ def convert_dan(
 ) -> None:
     """Write the weights of a published checkpoint in a format that can hold no code."""
     with errors_to_exit_codes():
-        from signlens.emotion.dan_network import convert
+        from signlens_studies.expression.dan import convert_checkpoint
 
         try:
-            digest = convert(checkpoint, destination)
+            digest = convert_checkpoint(checkpoint, destination)
         except OSError as error:
             why = f"it cannot be written ({error.strerror})"
             raise UsageError(destination, why, "name another place") from None
         typer.echo(f"{destination}: SHA-256 {digest}")
+
+
+@app.command("fetch-emotiefflib")
+def fetch_emotiefflib(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Its name.")] = "enet_b0_8_best_vgaf",
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where to keep it; by default in the user's cache.")
+    ] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Fetch it; without, only its terms are shown.")
+    ] = False,
+) -> None:
+    """Fetch a model of EmotiEffLib for the emotion provider of that name."""
+    with errors_to_exit_codes():
+        from signlens.emotion.emotiefflib import LICENCE, MODELS, fetch_model, pinned_model
+
+        say(LICENCE)
+        pin = pinned_model(model, MODELS)
+        if not accept_licence:
+            raise UsageError(pin.url, "not fetched", "add --accept-licence to fetch it")
+        typer.echo(str(fetch_model(model, folder)))
 
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of ferplus, ckplus48, wlasl-videos, peers-face.")]

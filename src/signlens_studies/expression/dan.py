@@ -21,20 +21,65 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from signlens.emotion.dan import IMAGENET_DEVIATION, IMAGENET_MEAN
-from signlens.emotion.dan_network import DAN, AffinityLoss, DANConfig, partition_loss, save_weights
+from signlens.emotion.dan_network import DAN, DANConfig, read_weights, save_weights
 from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.metrics import bootstrap
-from signlens.files import whole_file
+from signlens.files import file_sha256, whole_file
 from signlens_studies.expression.head_fitting import folds_by_person
 from signlens_studies.expression.measured_faces import read_crops
 
 EXPRESSIONS = EMOTIONS[1:]
 """What CK+'s crops show; there is no neutral face among them."""
+
+
+class AffinityLoss(nn.Module):
+    """Squared distance of faces to their class's learnable centre, over the centres' summed variance.
+
+    Args:
+        classes: Number of classes.
+        channels: Size of what is drawn to the centres.
+    """
+
+    def __init__(self, classes: int, channels: int = 512) -> None:
+        super().__init__()
+        self.centres = nn.Parameter(torch.randn(classes, channels))
+
+    def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
+        """Mean over the faces: (N, channels) and (N,) class numbers to a scalar."""
+        distance = (pooled - self.centres[labels]).square().sum(dim=1).mean()
+        return distance / self.centres.var(dim=0).sum()
+
+
+def partition_loss(heads: Tensor) -> Tensor:
+    """log(1 + H / v), v the mean variance across the H heads: small where they look at different things.
+
+    Args:
+        heads: (N, H, channels).
+    """
+    count = heads.shape[1]
+    if count < 2:
+        return heads.new_zeros(())
+    return torch.log1p(count / (heads.var(dim=1).mean() + 1e-7))
+
+
+def convert_checkpoint(checkpoint: str | Path, destination: str | Path) -> str:
+    """A published checkpoint to a safetensors file that `read_weights` reads as well.
+
+    Returns:
+        SHA-256 of the file that was written (hex).
+
+    Raises:
+        InputRejected: See `read_weights`.
+        OSError: The destination cannot be written.
+    """
+    model, expressions = read_weights(checkpoint)
+    source = {"name": Path(checkpoint).name, "sha256": file_sha256(Path(checkpoint))}
+    return save_weights(model, expressions, destination, {"converted_from": source})
 
 
 @dataclass(frozen=True)

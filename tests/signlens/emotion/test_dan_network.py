@@ -1,6 +1,5 @@
 """DAN: its size, its parts against literal arithmetic, its losses, and weights from elsewhere."""
 
-import json
 import os
 import pickle
 import re
@@ -13,12 +12,10 @@ torch = pytest.importorskip("torch", reason="DAN needs the [train] extra")
 from signlens.emotion import dan_network as dan  # noqa: E402
 from signlens.emotion.dan_network import (  # noqa: E402
     DAN,
-    AffinityLoss,
     ChannelAttention,
     DANConfig,
     ResNet18,
     SpatialAttention,
-    partition_loss,
 )
 from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.errors import InputRejected  # noqa: E402
@@ -116,23 +113,6 @@ def test_attention_by_hand():
         np.testing.assert_allclose(channel(x).numpy(), (pooled * channel.gate(pooled)).numpy(), rtol=1e-5)
 
 
-def test_affinity_by_hand():
-    loss = AffinityLoss(2, channels=2)
-    with torch.no_grad():
-        loss.centres.copy_(torch.tensor([[0.0, 0.0], [2.0, 4.0]]))
-    pooled = torch.tensor([[1.0, 1.0], [2.0, 7.0]])
-    # Squared distances 2 and 9; variances of the centres 2 and 8.
-    assert loss(pooled, torch.tensor([0, 1])).item() == pytest.approx((2 + 9) / 2 / 10)
-    assert loss(torch.tensor([[2.0, 4.0]]), torch.tensor([1])).item() == 0
-
-
-def test_partition_by_hand_and_its_sense():
-    heads = torch.tensor([[[0.0, 1.0], [2.0, 1.0]]])  # variances 2 and 0, mean 1
-    assert partition_loss(heads).item() == pytest.approx(np.log(1 + 2 / 1), rel=1e-5)
-    assert partition_loss(10 * heads) < partition_loss(heads)
-    assert partition_loss(heads[:, :1]).item() == 0
-
-
 @pytest.mark.parametrize(("wrapped", "parallel"), [(True, False), (False, True)])
 def test_a_published_checkpoint_is_read(tmp_path, model, wrapped, parallel):
     state = published_names(model)
@@ -155,22 +135,6 @@ def test_seven_classes_are_those_without_contempt(tmp_path):
     path = tmp_path / "seven.pth"
     torch.save({"model_state_dict": published_names(DAN(DANConfig(7)))}, path)
     assert dan.read_weights(path)[1] == EMOTIONS[:7]
-
-
-def test_a_converted_checkpoint_is_the_same_network(tmp_path, model):
-    source, target = tmp_path / "dan.pth", tmp_path / "dan.safetensors"
-    torch.save({"model_state_dict": published_names(model)}, source)
-    assert re.fullmatch("[0-9a-f]{64}", dan.convert(source, target))
-    again, expressions = dan.read_weights(target)
-    assert expressions == EMOTIONS
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(again.state_dict()[name], tensor)
-    from safetensors import safe_open
-
-    with safe_open(target, "pt") as file:
-        assert json.loads(file.metadata()["facts"])["converted_from"]["name"] == "dan.pth"
-    with pytest.raises(InputRejected):
-        dan.convert(tmp_path / "none.pth", target)
 
 
 class Malice:

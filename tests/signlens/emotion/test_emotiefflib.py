@@ -7,12 +7,12 @@ outputs stands in for them; the package, its preprocessing, ONNX Runtime and the
 from __future__ import annotations
 
 import http.server
-import subprocess
 import sys
 import threading
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 onnx = pytest.importorskip("onnx", reason="needs the [emotion] extra")
 pytest.importorskip("emotiefflib", reason="needs the [emotion] extra")
@@ -24,6 +24,7 @@ from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.emotion.faces import face_picture  # noqa: E402
 from signlens.emotion.provider import FaceFrames  # noqa: E402
 from signlens.errors import PartMissing, UsageError  # noqa: E402
+from signlens_studies.__main__ import app as studies  # noqa: E402
 
 
 def small_network(outputs: int, side: int) -> tuple[bytes, np.ndarray, np.ndarray]:
@@ -134,32 +135,24 @@ def test_the_pins_are_every_model_of_the_package():
     assert all(name in pin.url and emotiefflib.COMMIT in pin.url for name, pin in MODELS.items())
 
 
-def test_the_hash_is_gits(tmp_path):
-    git = subprocess.run(
-        ["git", "hash-object", "--stdin"], input=b"some bytes\n", capture_output=True, check=False
-    )
-    if git.returncode:
-        pytest.skip("git is not here")
-    assert git_blob_hash(b"some bytes\n") == git.stdout.decode().strip()
-
-
-def test_a_model_is_fetched_only_with_its_licence_accepted(tmp_path, served, capsys, monkeypatch):
+def test_a_model_is_fetched_only_with_its_licence_accepted(tmp_path, served, monkeypatch):
     folder, address = served
     content, _, _ = small_network(8, 224)
     (folder / "enet_b0_8_best_vgaf.onnx").write_bytes(content)
     pins = {"enet_b0_8_best_vgaf": Pinned(f"{address}/enet_b0_8_best_vgaf.onnx", git_blob_hash(content))}
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert emotiefflib.main([], pins) == UsageError.exit_code
-    assert "Apache" in capsys.readouterr().err
+    monkeypatch.setattr(emotiefflib, "MODELS", pins)
+    words = ["expression", "fetch-emotiefflib"]
+    refused = CliRunner().invoke(studies, words)
+    assert refused.exit_code == UsageError.exit_code
+    assert "Apache" in refused.stderr
     assert not (tmp_path / "cache").exists()
-    assert emotiefflib.main(["--accept-licence"], pins) == 0
-    out, err = capsys.readouterr()
-    assert "AffectNet" in err
-    path = tmp_path / "cache" / "signlens" / "emotiefflib" / "enet_b0_8_best_vgaf.onnx"
-    assert out.strip() == str(path)
-    assert path.read_bytes() == content
+    made = emotiefflib.fetch_model("enet_b0_8_best_vgaf", None, pins)
+    assert made == tmp_path / "cache" / "signlens" / "emotiefflib" / "enet_b0_8_best_vgaf.onnx"
+    assert made.read_bytes() == content
     assert EmotiEffLibProvider(None, pins).version.startswith("enet_b0_8_best_vgaf+")
-    assert emotiefflib.main(["enet_b9", "--accept-licence"], pins) == UsageError.exit_code
+    wrong = CliRunner().invoke(studies, [*words, "enet_b9", "--accept-licence"])
+    assert wrong.exit_code == UsageError.exit_code
 
 
 def test_other_bytes_are_not_kept(tmp_path, served):

@@ -1,10 +1,9 @@
-"""Whose face: the largest near the head; the album's bounded memory; faces of frames without poses."""
+"""The picture of a face: its square, and the album's bounded memory."""
 
 from __future__ import annotations
 
 import tracemalloc
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,46 +13,8 @@ from signlens.emotion.faces import (
     FaceAlbum,
     face_picture,
     face_square,
-    faces_in_frames,
-    heads_of,
-    largest_face_near,
 )
 from signlens.errors import UsageError
-from signlens.video import open_video
-
-
-def test_the_largest_face_near_the_head_is_taken():
-    boxes = np.array([[0, 0, 60, 60], [100, 100, 140, 140], [110, 90, 160, 140]])
-    assert largest_face_near(boxes, None) == 0  # nobody knows where the signer is: the largest
-    assert largest_face_near(boxes, np.array([125, 118, 50])) == 2  # a passer-by's is larger, but far
-    assert largest_face_near(boxes, np.array([400, 400, 50])) is None
-    assert largest_face_near(np.empty((0, 4)), None) is None
-    assert largest_face_near(np.array([[5, 5, 5, 9.0]]), None) is None  # no width
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 10**6))
-def test_the_choice_is_a_literal_search(seed):
-    generator = np.random.default_rng(seed)
-    corner = generator.uniform(0, 300, (6, 2))
-    boxes = np.c_[corner, corner + generator.uniform(5, 90, (6, 2))]
-    head = np.array([*generator.uniform(0, 300, 2), generator.uniform(20, 150)])
-    best, area = None, 0.0
-    for i, (x0, y0, x1, y1) in enumerate(boxes):
-        near = np.hypot((x0 + x1) / 2 - head[0], (y0 + y1) / 2 - head[1]) <= head[2]
-        if near and (x1 - x0) * (y1 - y0) > area:
-            best, area = i, (x1 - x0) * (y1 - y0)
-    assert largest_face_near(boxes, head) == best
-
-
-def test_heads_lie_between_nose_eyes_and_ears():
-    keypoints = np.full((2, 133, 4), np.nan)
-    keypoints[..., 3] = 0
-    keypoints[0, :5] = [[100, 80, 0, 1], [110, 70, 0, 1], [90, 70, 0, 1], [120, 75, 0, 1], [80, 75, 0, 1]]
-    keypoints[1, 0] = [100, 80, 0, 1]
-    heads = heads_of(keypoints)
-    np.testing.assert_allclose(heads[0], [100, 74, 60])
-    assert np.isnan(heads[1]).all()
 
 
 def test_the_square_is_around_the_points(head):
@@ -123,31 +84,3 @@ def test_an_albums_windows_are_small_copies(head):
 def test_an_album_that_can_hold_nothing_is_an_error():
     with pytest.raises(UsageError, match="FaceAlbum"):
         FaceAlbum(48, capacity=1)
-
-
-def test_faces_of_frames_without_poses(signer_clip):
-    """Two signers put side by side, one larger: the head says whose face is read, else the largest is."""
-    with open_video(signer_clip(frames=2).path) as video:
-        frame = next(iter(video)).image
-    height, width = frame.shape[:2]
-    alone = faces_in_frames([frame])
-    assert np.isfinite(alone.points).all()
-    middle = alone.points[0, :, :2].mean(axis=0)
-    size = np.ptp(alone.points[0, :, 1])
-    large = cv2.resize(frame, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
-    both = np.zeros((large.shape[0], width + large.shape[1], 3), np.uint8)
-    both[:height, :width], both[:, width:] = frame, large
-    heads = np.array([[*middle, 1.5 * size], [np.nan] * 3, [5.0, 5.0, 4.0]])
-    found = faces_in_frames([both, both, both], heads)
-    places = found.points[..., :2].mean(axis=1)
-    np.testing.assert_allclose(places[0], middle, atol=0.15 * size)
-    np.testing.assert_allclose(places[1], middle * 1.5 + [width, 0], atol=0.2 * size)
-    assert np.isnan(places[2]).all()  # no face is near that head
-    assert np.isnan(faces_in_frames([np.zeros((120, 160, 3), np.uint8)]).points).all()
-
-
-def test_frames_that_are_no_pictures_are_refused():
-    with pytest.raises(UsageError, match="RGB"):
-        faces_in_frames([np.zeros((4, 4), np.uint8)])
-    with pytest.raises(UsageError, match="heads"):
-        faces_in_frames([np.zeros((4, 4, 3), np.uint8)], np.zeros((2, 3)))

@@ -8,16 +8,50 @@ import cv2
 import numpy as np
 import pytest
 from places import ROOT
+from safetensors import safe_open
 from study_commands import study
 
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
-from signlens.emotion.dan_network import read_weights  # noqa: E402
+from signlens.emotion.dan_network import DAN, read_weights, save_weights  # noqa: E402
+from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.errors import InputRejected, UsageError  # noqa: E402
 from signlens_studies.expression import dan  # noqa: E402
 from signlens_studies.expression.measured_faces import FOLDER_OF_EMOTION  # noqa: E402
 
 EXPERIMENT = ROOT / "src" / "signlens_studies" / "expression" / "emotion-dan.toml"
+
+
+def test_affinity_by_hand():
+    loss = dan.AffinityLoss(2, channels=2)
+    with torch.no_grad():
+        loss.centres.copy_(torch.tensor([[0.0, 0.0], [2.0, 4.0]]))
+    pooled = torch.tensor([[1.0, 1.0], [2.0, 7.0]])
+    # Squared distances 2 and 9; variances of the centres 2 and 8.
+    assert loss(pooled, torch.tensor([0, 1])).item() == pytest.approx((2 + 9) / 2 / 10)
+    assert loss(torch.tensor([[2.0, 4.0]]), torch.tensor([1])).item() == 0
+
+
+def test_partition_by_hand_and_its_sense():
+    heads = torch.tensor([[[0.0, 1.0], [2.0, 1.0]]])  # variances 2 and 0, mean 1
+    assert dan.partition_loss(heads).item() == pytest.approx(np.log(1 + 2 / 1), rel=1e-5)
+    assert dan.partition_loss(10 * heads) < dan.partition_loss(heads)
+    assert dan.partition_loss(heads[:, :1]).item() == 0
+
+
+def test_a_converted_checkpoint_is_the_same_network(tmp_path):
+    source, target = tmp_path / "dan.safetensors", tmp_path / "converted.safetensors"
+    model = DAN()
+    save_weights(model, EMOTIONS, source)
+    assert len(dan.convert_checkpoint(source, target)) == 64
+    again, expressions = read_weights(target)
+    assert expressions == EMOTIONS
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor)
+    with safe_open(target, "pt") as file:
+        assert json.loads(file.metadata()["facts"])["converted_from"]["name"] == "dan.safetensors"
+    with pytest.raises(InputRejected):
+        dan.convert_checkpoint(tmp_path / "none.pth", target)
 
 
 def test_the_shipped_experiment_is_readable():

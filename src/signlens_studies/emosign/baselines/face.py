@@ -17,8 +17,8 @@ from signlens.emosign.annotations import EMOTIONS, EmoSign
 from signlens.emosign.predictions import Prediction
 from signlens.emosign.tasks import EMOTION_CLASSES
 from signlens.emotion.expressions import EMOTIONS as EXPRESSIONS
-from signlens.emotion.provider import EmotionProvider, LandmarkProvider
-from signlens.emotion.providers import PROVIDERS, open_provider
+from signlens.emotion.provider import EmotionProvider
+from signlens.emotion.providers import PROVIDERS, LandmarkProvider, open_provider
 from signlens.emotion.reading import read_emotion
 from signlens.errors import InputRejected, UsageError
 from signlens.pose.clip import PoseClip

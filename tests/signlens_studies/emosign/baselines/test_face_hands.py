@@ -10,7 +10,7 @@ from signlens.emosign.predictions import Prediction
 from signlens.emosign.scoring import score
 from signlens.emosign.tasks import REFUSED
 from signlens.emotion.expressions import EMOTIONS as EXPRESSIONS
-from signlens.emotion.provider import LandmarkProvider
+from signlens.emotion.providers import LandmarkProvider
 from signlens.errors import InputRejected, PartMissing, UsageError
 from signlens.pose.file import write_pose
 from signlens_studies.emosign.baselines import comparison, face, hands
