@@ -88,7 +88,6 @@ def recognize(
     Raises:
         InputRejected: The clip cannot be answered; the message says why.
         PartMissing: A model or a library is not there.
-        UsageError: An argument out of range.
     """
     with Recognizer(model, limits=limits, fusion=fusion, top_k=top_k) as recognizer:
         return recognizer.recognize(source, progress=progress)
@@ -134,11 +133,6 @@ class Recognizer:
             shipped default when None. Read only where the expression counts.
         emotion_provider: Who reads the face (`signlens.emotion.open_provider`); the shipped one when None.
         emotion_samples: How many frames of a clip it reads, uniformly spread; None for all.
-
-    Raises:
-        InputRejected: The gloss map cannot be read.
-        PartMissing: A model is missing or damaged.
-        UsageError: An argument out of range.
     """
 
     def __init__(
@@ -183,7 +177,7 @@ class Recognizer:
         self.boost: BoostInfo | None = None
         if self.fusion.stack.emotion:
             self.gloss_map = load_gloss_map(gloss_map)
-            self.boost = self._boost_info(self.gloss_map)
+            self.boost = BoostInfo.of(self.gloss_map, self.fusion, self.model.classes)
             asked = fusion is not None and fusion.emotion_strength is not None
             if not asked and learned is not None and learned.gloss_map_sha256 != self.gloss_map.sha256:
                 raise PartMissing(
@@ -226,10 +220,6 @@ class Recognizer:
             reject: What to do with a clip that cannot be answered: ``raise`` the error, or ``return``
                 a `Recognition` with status ``rejected`` whose one reason is the error's message.
             progress: Called with the number of frames done.
-
-        Raises:
-            InputRejected: The clip cannot be answered (unless it is to be returned).
-            PartMissing: A model or a library is not there.
         """
         try:
             return self.answer(self.look(source, progress), baseline)
@@ -239,15 +229,7 @@ class Recognizer:
             return Recognition.rejected(source, error)
 
     def recognize_poses(self, clip: PoseClip, path: str | Path | None = None) -> Recognition:
-        """Answer a clip whose poses are at hand.
-
-        Args:
-            clip: The poses.
-            path: What to call the clip; its source's name when None.
-
-        Raises:
-            InputRejected: The signer's nose and shoulders show in no frame.
-        """
+        """Answer a clip whose poses are at hand, by this name or its source's."""
         name = clip.provenance.source.get("name", "poses") if path is None else str(path)
         timing = {"decode": 0.0, "pose": 0.0}
         with _timed(timing, "total"):
@@ -263,7 +245,6 @@ class Recognizer:
 
         Raises:
             InputRejected: It cannot be read, is over a cap, or shows no person.
-            PartMissing: The pose extractor's networks or libraries are not there.
         """
         album = None
         if self.provider.face_side and not is_pose_file(source):
@@ -338,26 +319,15 @@ class Recognizer:
     # -- its parts ----------------------------------------------------------------------------
 
     def poses(self, source: str | Path, progress: Progress | None = None) -> PoseClip:
-        """The poses of a video or a camera, or those in a `.pose` file.
-
-        Raises:
-            InputRejected: It cannot be read, is over a cap, or shows no person.
-            PartMissing: The pose extractor's networks or libraries are not there.
-        """
+        """The poses of a video or a camera, or those in a `.pose` file."""
         return self._read_poses(source, progress, None, {})
 
     def embed(self, clip: PoseClip, name: str) -> tuple[SignScores, PoseClip]:
-        """What the networks make of a clip (scores and embeddings), turned to the camera as for recognition.
+        """What the networks make of a clip (scores, embeddings), and the clip turned to the camera for it.
 
         Args:
             clip: The poses.
             name: What to call the clip in an error.
-
-        Raises:
-            InputRejected: The signer's nose and shoulders show in no frame.
-
-        Returns:
-            The scores, and the clip as the networks saw it.
         """
         straight, _ = self._straighten(clip)
         return self._score(straight, name), straight
@@ -372,11 +342,6 @@ class Recognizer:
             k: How many.
             progress: Called with the number of frames done.
             space: A network's embedding, or ``fused``.
-
-        Raises:
-            InputRejected: The clip cannot be answered.
-            PartMissing: The model has no gallery.
-            UsageError: k below 1, or no such space.
         """
         gallery = self._require_gallery()
         gallery.matrix(space)
@@ -471,15 +436,6 @@ class Recognizer:
             vote = fusion.vote
             shares = class_shares(similarities, owners, len(classes), vote.neighbours, vote.temperature)
         return fusion.fuse(skeleton, expression, shares), explaining
-
-    def _boost_info(self, gloss_map: GlossMap) -> BoostInfo:
-        return BoostInfo(
-            gloss_map.name,
-            gloss_map.sha256,
-            self.fusion.emotion_strength,
-            self.fusion.vote.emotion_top_k,
-            gloss_map.unknown(self.model.classes),
-        )
 
     def _require_gallery(self) -> Gallery:
         if self.gallery is None:

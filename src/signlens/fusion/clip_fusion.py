@@ -13,6 +13,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.emotion.gloss_map import GlossMap
 from signlens.errors import UsageError
 from signlens.fusion.stack import ModelStack, Parts, Stack, Vote
 from signlens.models.ensemble import log_softmax
@@ -100,6 +101,13 @@ class BoostInfo:
     strength: float
     top_k: int
     unknown_glosses: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, gloss_map: GlossMap, fusion: Fusion, classes: tuple[str, ...]) -> Self:
+        """The facts of a map, of how it is used, and of what it does not know of a model's classes."""
+        unknown = gloss_map.unknown(classes)
+        strength, top_k = fusion.emotion_strength, fusion.vote.emotion_top_k
+        return cls(gloss_map.name, gloss_map.sha256, strength, top_k, unknown)
 
 
 @dataclass(frozen=True, eq=False)

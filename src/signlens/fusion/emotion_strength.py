@@ -71,9 +71,6 @@ def choose_strength(
         top_k: The boost only touches the best k; None for all.
         strengths: What to choose from.
         by: Least mean -log p of the true class (``nll``), or most clips recognised (``top1``).
-
-    Raises:
-        UsageError: Nothing to choose from, or what `add_log_boost` refuses.
     """
     if not strengths:
         raise UsageError("strengths", "there is none to choose from", "give at least one")

@@ -78,10 +78,6 @@ def learn_weights(logits: Logits, labels: Labels) -> LearnedWeights:
     Args:
         logits: Stream -> (N, C) raw, finite.
         labels: (N,) true classes.
-
-    Raises:
-        UsageError: No stream, no clip, or shapes that do not fit.
-        PartMissing: SciPy is not installed.
     """
     try:
         from scipy.optimize import minimize
@@ -162,9 +158,6 @@ def make_folds(units: int | NDArray[Any], folds: int = 5, seed: int = 0) -> NDAr
         units: The number of clips, or (N,) the group of each clip (its signer): a group is never parted.
         folds: How many folds, 2 or more.
         seed: Of the draw.
-
-    Raises:
-        UsageError: Fewer groups or clips than folds.
     """
     rng = np.random.default_rng(seed)
     if isinstance(units, int):
@@ -191,11 +184,7 @@ def _check_folds(folds: int, units: int) -> None:
 
 
 def held_out(folds: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
-    """(N,) for each fold, which clips are in it.
-
-    Raises:
-        UsageError: Fewer than two folds.
-    """
+    """(N,) for each fold, which clips are in it."""
     numbers = np.unique(folds)
     if len(numbers) < 2:
         raise UsageError("folds", "all clips are in one fold", "give at least two folds")
@@ -312,10 +301,6 @@ def choose_weights(
         fixed: Fixed weights to try; SAM-SLR's where its four streams are there, none otherwise.
         folds: (N,) for cross-fitting; five random ones (or as many as there are clips) by default.
         seed: Of these.
-
-    Raises:
-        UsageError: Shapes that do not fit, or fixed weights of a stream that is not there.
-        PartMissing: SciPy is not installed.
     """
     names = _checked(validation_logits, labels)
     if folds is None:

@@ -152,9 +152,6 @@ class Stack:
 
         The bias of a class is counted as the skeleton's: it corrects the ensemble. The three sum to the
         scores, that is to the log-probabilities up to one number a clip, the normaliser.
-
-        Raises:
-            UsageError: The stack was learned for another number of classes.
         """
         if self.bias and len(self.bias) != parts.classes:
             raise UsageError(

@@ -39,10 +39,6 @@ def learn_stack(parts: Parts, labels: Labels, *, what: str = STACK) -> Stack:
         parts: N clips that the networks did not see.
         labels: (N,) true classes.
         what: ``ensemble`` (the temperature alone), ``stack``, or ``stack_with_class_bias``.
-
-    Raises:
-        UsageError: No clip, or labels that do not fit.
-        PartMissing: SciPy is not installed.
     """
     if len(parts) == 0 or labels.shape != (len(parts),):
         raise UsageError("stack", f"{labels.shape} labels for {len(parts)} clips", "give each clip one")
