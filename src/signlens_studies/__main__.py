@@ -16,6 +16,7 @@ SUBJECTS = {
     "slr-sentiment": "signlens_studies.commands.slr_sentiment:app",
     "expression": "signlens_studies.commands.expression:app",
     "markers": "signlens_studies.commands.markers:app",
+    "retrieval": "signlens_studies.commands.retrieval:app",
 }
 """Subject -> "module:its typer application". The module must be light: no study is imported with it."""
 

@@ -72,15 +72,7 @@ def evaluate(
         ),
     ] = None,
     gloss_map: GlossMapName = None,
-    retrieval: Annotated[
-        bool,
-        typer.Option(
-            "--retrieval", help="Recall of similar signs instead: of a run, or of scores as embeddings."
-        ),
-    ] = False,
-    beside: Annotated[
-        Path | None, typer.Option("--beside", help="With --retrieval: another run, measured beside RUN.")
-    ] = None,
+    retrieval: Annotated[bool, typer.Option("--retrieval", hidden=True)] = False,
     by: By = "clip",
     fit_on: Annotated[
         Path | None,
@@ -100,10 +92,8 @@ def evaluate(
         from signlens.evaluation.systems import Settings
 
         if retrieval:
-            _print_retrieval(run, beside, scores, draws, seed, as_json)
-            return
-        if beside is not None:
-            raise UsageError("--beside", "is for --retrieval", "leave it out")
+            remedy = "run: python -m signlens_studies retrieval search RUN (or --scores FILE.npz)"
+            raise UsageError("--retrieval", "is a study of its own now", remedy)
         if run is not None:
             if scores is not None or pair is not None:
                 remedy = f"give RUN alone, or --scores {run / 'scores-test.npz'}"
@@ -151,27 +141,6 @@ def emotion_boost(emotion: Path | None, gloss_map: str | None) -> EmotionBoost |
             raise UsageError("--gloss-map", "needs to know what the faces show", "give --emotion FILE")
         return None
     return EmotionBoost(read_emotion_vectors(emotion), load_gloss_map(gloss_map))
-
-
-def _print_retrieval(
-    run: Path | None, beside: Path | None, scores: Path | None, draws: int, seed: int, as_json: bool
-) -> None:
-    from signlens_studies.retrieval import search_study as retrieval
-
-    if (run is None) == (scores is None):
-        raise UsageError("--retrieval", "needs one of two", "give RUN, or --scores FILE.npz")
-    with progress_bar() as progress:
-        if run is not None:
-            study = retrieval.study_run(run, beside, draws=draws, seed=seed, tell=progress)
-        else:
-            assert scores is not None
-            if beside is not None:
-                raise UsageError("--beside", "is for a run", "give RUN")
-            study = retrieval.study_scores(scores, draws=draws, seed=seed, tell=progress)
-    if as_json:
-        print_json(study.to_json())
-    else:
-        typer.echo(retrieval.markdown(study))
 
 
 def _print_starter_tables(run: Path, as_json: bool) -> bool:

@@ -11,6 +11,7 @@ pytest.importorskip("sklearn", reason="prototypes need the [train] extra")
 
 from made_landmark_sets import write_landmark_sets  # noqa: E402
 from made_runs import untrained  # noqa: E402
+from study_commands import study as study_command  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from signlens.cli import app  # noqa: E402
@@ -162,11 +163,10 @@ def test_reductions_stand_for_recognition_by_similar_signs_alone(study: retrieva
     assert {"mean", "prototypes, up to 3 a class"} <= set(rows)
 
 
-def test_the_verb_prints_tables_or_one_json_document(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verb_prints_tables_or_one_json_document(first: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("dtaidistance", reason="warping needs the extra studies")
-    found = CliRunner().invoke(app, ["evaluate", str(first), "--retrieval", "--draws", "20", "--json"])
-    assert found.exit_code == 0, found.output
-    made = json.loads(found.stdout)
+    assert study_command("retrieval", "search", first, "--draws", 20, "--json") == 0
+    made = json.loads(capsys.readouterr().out)
     assert [s["system"] for s in made["tasks"][0]["systems"]][:2] == [retrieval.RAW, retrieval.WARPED]
     told = retrieval.markdown(retrieval.study_run(first, draws=20, warping=False))
     assert "recall at 10" in told
@@ -201,15 +201,19 @@ def test_scores_are_searched_half_in_half_and_no_signer_is_in_both(tmp_path: Pat
     )
 
 
-def test_wrong_use_is_named(first: Path, data: Path, tmp_path: Path) -> None:
+def test_wrong_use_is_named(
+    first: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for arguments, named in [
-        (["--retrieval"], "needs one of two"),
-        ([str(first), "--beside", str(first)], "--retrieval"),
-        ([str(tmp_path), "--retrieval"], "is not the folder of a run"),
+        ([], "needs one of two"),
+        (["--scores", first, "--beside", first], "is for a run"),
+        ([tmp_path], "is not the folder of a run"),
     ]:
-        found = CliRunner().invoke(app, ["evaluate", *arguments])
-        assert found.exit_code == 2
-        assert named in found.stderr
+        assert study_command("retrieval", "search", *arguments) == 2
+        assert named in capsys.readouterr().err
+    moved = CliRunner().invoke(app, ["evaluate", str(first), "--retrieval"])
+    assert moved.exit_code == 2
+    assert "signlens_studies retrieval search" in moved.stderr
     other = untrained(tmp_path / "other", data, "other", 1, ("traduttore-1-to-2",))
     with pytest.raises(UsageError, match="no split"):
         retrieval.study_run(other, untrained(tmp_path / "another", data, "x", 1, ("open-set",)))
