@@ -248,5 +248,9 @@ def plain(kind: type[_Part], values: Any) -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of `Document`."""
+    """The JSON Schema of `Document`.
+
+    >>> schema()["properties"]["status"]["enum"]
+    ['ok', 'degraded', 'rejected']
+    """
     return Document.model_json_schema()

@@ -100,7 +100,7 @@ def learn_weights(logits: Logits, labels: Labels) -> LearnedWeights:
         bounds=[(0.0, _LARGEST_SHARE)] * len(names),
         options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-8},
     )
-    # No stream may tell the classes apart at all: then the likelihood would have them all at nought.
+    # No stream may tell the classes apart at all: then the likelihood would set them all to 0.
     better = found.fun <= alone[best] and found.x.sum() > _SMALLEST_SHARE
     shares, value = (found.x, float(found.fun)) if better else (singles[best], alone[best])
     coefficients = shares / temperatures
@@ -153,6 +153,9 @@ def _loss_and_gradient(
 
 def make_folds(units: int | NDArray[Any], folds: int = 5, seed: int = 0) -> NDArray[np.int64]:
     """(N,) a fold for each clip, drawn at random; equal sizes as far as can be.
+
+    >>> np.bincount(make_folds(10, folds=5)).tolist()
+    [2, 2, 2, 2, 2]
 
     Args:
         units: The number of clips, or (N,) the group of each clip (its signer): a group is never parted.

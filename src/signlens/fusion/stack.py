@@ -121,6 +121,9 @@ class Vote:
 class Stack:
     """Coefficients of the sum.
 
+    >>> Stack(0.5).log_probabilities(Parts(np.log([[0.1, 0.9]]))).round(3).tolist()
+    [[-1.386, -0.288]]
+
     Attributes:
         skeleton: Of the ensemble's log-probability, > 0.
         emotion: Of the expression's term, at least 0.

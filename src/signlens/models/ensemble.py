@@ -20,7 +20,11 @@ SLR_SENTIMENT_WEIGHTS: dict[str, float] = {"joint": 1.0, "bone": 1.0, "joint_mot
 
 
 def log_softmax(scores: NDArray[np.floating]) -> Scores:
-    """Natural-log softmax over the last axis, in float64."""
+    """Natural-log softmax over the last axis, in float64.
+
+    >>> np.exp(log_softmax(np.log([1.0, 3.0]))).tolist()
+    [0.25, 0.75]
+    """
     shifted = scores.astype(np.float64) - scores.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
@@ -57,6 +61,10 @@ def ensemble(
     """Log-probabilities of the weighted mean of logits, divided by a temperature.
 
     A weighted sum of log-probabilities differs from it by a constant per clip only, so it is the same.
+
+    >>> logits = {"joint": np.log([1.0, 3.0]), "bone": np.log([1.0, 3.0])}
+    >>> np.exp(ensemble(logits, {"joint": 1.0, "bone": 0.5})).round(2).tolist()
+    [0.25, 0.75]
 
     Args:
         logits: Network name -> (..., C).

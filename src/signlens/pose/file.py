@@ -115,7 +115,11 @@ def read_pose(path: str | Path, max_bytes: int = POSE_FILE_MAX_BYTES) -> PoseCli
 
 
 def is_pose_file(source: str | Path) -> bool:
-    """Whether an input is taken for a `.pose` file: by its name."""
+    """Whether an input is taken for a `.pose` file: by its name.
+
+    >>> is_pose_file("clip.pose"), is_pose_file("clip.mp4")
+    (True, False)
+    """
     return Path(source).suffix.lower() == POSE_SUFFIX
 
 

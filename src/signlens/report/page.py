@@ -438,7 +438,7 @@ def _facts(recognition: Recognition) -> list[tuple[str, str]]:
     if recognition.pose is not None and recognition.pose.frames != clip.frames:
         facts.insert(1, ("Frames with poses", f"{recognition.pose.frames:,}"))
     if recognition.orientation is not None:
-        facts.extend(("Orientation", said) for said in recognition.orientation.sentences)
+        facts.extend(("Orientation", sentence) for sentence in recognition.orientation.sentences)
     return facts
 
 

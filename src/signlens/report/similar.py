@@ -38,7 +38,11 @@ _LIMBS: list[list[int | str]] = [
 
 
 def point_name(point: int) -> str:
-    """What to call one of the 49 points: the right hand is the leading one, whoever signs."""
+    """What to call one of the 49 points: the right hand is the leading one, whoever signs.
+
+    >>> point_name(0), point_name(RIGHT_HAND.start)
+    ('nose', 'leading hand, as a whole')
+    """
     name = KEYPOINT_NAMES[_INDEX[point]].replace("_", " ")
     place, _, what = name.partition(" ")
     if place not in ("left", "right"):

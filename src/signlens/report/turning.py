@@ -58,7 +58,7 @@ def write_turning(
         script_name="turning.js",
         title=before.provenance.source.get("name", "poses"),
         correction=correction,
-        said=correction.sentences()
+        sentences=correction.sentences()
         or ("The signer faces the camera well enough; the poses were left as they are.",),
         measures=[
             (

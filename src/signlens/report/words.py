@@ -37,7 +37,11 @@ def percent(share: float) -> str:
 
 
 def signed(value: float, decimals: int = 2) -> str:
-    """A number with its sign, typeset with a true minus; exactly 0 has none."""
+    """A number with its sign, typeset with a true minus; exactly 0 has none.
+
+    >>> signed(-0.5), signed(0.5), signed(0.0)
+    ('−0.50', '+0.50', '0.00')
+    """
     if math.isnan(value):
         return "unknown"
     if math.isinf(value):
@@ -49,7 +53,11 @@ def signed(value: float, decimals: int = 2) -> str:
 
 
 def factor(log_term: float) -> str:
-    """What a log term does to a gloss's odds: ``no change``, or the factor it multiplies by."""
+    """What a log term does to a gloss's odds: ``no change``, or the factor it multiplies by.
+
+    >>> factor(0.0)
+    'no change'
+    """
     if math.isnan(log_term):
         return "unknown"
     ratio = math.exp(min(log_term, 50.0))
@@ -68,7 +76,11 @@ def movement_share(evidence: Evidence) -> str:
 
 
 def file_name(path: str) -> str:
-    """The last part of a path, whichever separator it uses; the path itself where there is none."""
+    """The last part of a path, whichever separator it uses; the path itself where there is none.
+
+    >>> file_name("films/hello.mp4")
+    'hello.mp4'
+    """
     return PurePath(path.replace("\\", "/")).name or path
 
 
@@ -163,29 +175,33 @@ def _by_which_map(boost: BoostInfo | None) -> list[str]:
 def _explained(boost: Explaining) -> list[str]:
     if not boost.markers_heeded:
         return ["Markers were not heeded: the boost took every expression as affect."]
-    said = [
+    sentences = [
         f"The {_marker_list(cut.markers)} may explain {cut.emotion}: the boost counts it as "
         f"{percent(cut.after)} and not {percent(cut.before)}."
         for cut in boost.explained_away
         if cut.before - cut.after >= LEAST_SHOWN
     ]
-    said += [
+    sentences += [
         f"{held.gloss} was held back: {factor(held.term)} for {held.emotion}, where it would have been "
         f"{factor(held.without_markers)}."
         for held in boost.held_back
         if factor(held.term) != factor(held.without_markers)
     ]
     if boost.negation > 0:
-        said.append(
+        sentences.append(
             f"The headshake (confidence {percent(boost.negation)}) speaks for negation; contempt never does."
         )
-    if said:
-        return said
+    if sentences:
+        return sentences
     return ["No marker explained an expression, so the boost used the expressions as they were measured."]
 
 
 def times_done(repetitions: int) -> str:
-    """``once``, ``twice``, ``3 times``."""
+    """How often, in words.
+
+    >>> [times_done(count) for count in (1, 2, 3)]
+    ['once', 'twice', '3 times']
+    """
     return {1: "once", 2: "twice"}.get(repetitions, f"{repetitions} times")
 
 
