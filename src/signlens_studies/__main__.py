@@ -17,6 +17,7 @@ SUBJECTS = {
     "expression": "signlens_studies.commands.expression:app",
     "markers": "signlens_studies.commands.markers:app",
     "retrieval": "signlens_studies.commands.retrieval:app",
+    "orientation": "signlens_studies.commands.orientation:app",
 }
 """Subject -> "module:its typer application". The module must be light: no study is imported with it."""
 

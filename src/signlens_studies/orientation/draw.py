@@ -1,26 +1,14 @@
-"""The drawings of README.md beside it: the frames of the 2D and 3D correction, and accuracy against angle.
-
-    python src/signlens_studies/orientation/draw.py [--results view.json]
-
-`view.json` is what `python -m signlens_studies.orientation.views view ... --out view.json` wrote; without it
-the curves are not drawn again.
-"""
+"""The drawings of README.md beside it: the frames of the 2D and 3D correction, and accuracy against angle."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 
-matplotlib.use("svg")
-matplotlib.rcParams["svg.hashsalt"] = "orientation"
-import matplotlib.pyplot as plt  # noqa: E402
+from signlens_studies.figures import new_figure, save_figure
 
-IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 INK, QUIET, BODY, OTHER = "#1c2026", "#8a8f99", "#1d5bb5", "#b5541d"
 
 # A figure as the camera sees it: x to the right, y down, z away; shoulder widths from their middle.
@@ -76,7 +64,8 @@ def arc(axes: Any, first: float, last: float, radius: float, text: str) -> None:
 
 def draw_frames(path: Path) -> None:
     """Camera's frame and shoulders' frame: tilt seen from the front, turn seen from above."""
-    made, (left, right) = plt.subplots(1, 2, figsize=(9, 4.2))
+    drawing = new_figure(9, 4.2)
+    left, right = drawing.subplots(1, 2)
     roll, yaw = 20.0, 35.0
     figure(left, turned(0, roll), 0, 1, BODY)
     a = np.radians(roll)
@@ -103,9 +92,7 @@ def draw_frames(path: Path) -> None:
         axes.set_ylim((high, low) if axes is left else (low, high))
         axes.set_aspect("equal")
         axes.axis("off")
-    made.tight_layout()
-    made.savefig(path, metadata={"Date": None})
-    plt.close(made)
+    save_figure(drawing, path)
 
 
 def draw_curves(path: Path, results: dict[str, Any]) -> None:
@@ -117,7 +104,8 @@ def draw_curves(path: Path, results: dict[str, Any]) -> None:
         "3D, all cues": BODY,
         "3D, true depth": INK,
     }
-    made, axes = plt.subplots(figsize=(7.5, 3.8))
+    drawing = new_figure(7.5, 3.8)
+    axes = drawing.subplots()
     for name, colour in shown.items():
         points = sorted(
             (row["yaw"], row["top1"])
@@ -135,20 +123,4 @@ def draw_curves(path: Path, results: dict[str, Any]) -> None:
     axes.legend(fontsize=8, frameon=False, loc="lower center")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    made.tight_layout()
-    made.savefig(path, metadata={"Date": None})
-    plt.close(made)
-
-
-def main() -> None:
-    """Write the drawings."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path)
-    options = parser.parse_args()
-    draw_frames(IMAGES / "orientation-frames.svg")
-    if options.results is not None:
-        draw_curves(IMAGES / "orientation-accuracy.svg", json.loads(options.results.read_text()))
-
-
-if __name__ == "__main__":
-    main()
+    save_figure(drawing, path)

@@ -1,4 +1,4 @@
-"""How well a pose extractor sees the rendered signer: ``python -m signlens_studies.orientation.extractor``.
+"""How well a pose extractor sees the rendered signer: ``python -m signlens_studies orientation extractor``.
 
 Every frame is given to MediaPipe Holistic alone (static mode, model complexity 1), so that no
 frame is carried by the one before it. Prints, per yaw, the share of frames in which body, face
@@ -8,9 +8,7 @@ face's parameters.
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +20,6 @@ from signlens.pose.clip import LEFT_HAND, RIGHT_HAND
 from signlens.signer.body import BodyPose
 from signlens.signer.face import FaceParameters
 from signlens.signer.identity import load_identities
-from signlens.signer.notation import load_signs
 from signlens.signer.render import render_pose_frame, render_sign
 from signlens.signer.truth import RIG_JOINTS
 
@@ -192,46 +189,31 @@ SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
 """Face parameter -> what of `FaceMeasure` should follow it, and the values tried."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the tables of README.md beside it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signlens_studies.orientation.extractor", description=__doc__
-    )
-    parser.add_argument("--frames", type=int, default=4, help="frames of each sign (default 4)")
-    parser.add_argument("--signs", default="", help="comma-separated signs (default: all)")
-    parser.add_argument("--yaws", default="-60,-30,0,30,60", help="comma-separated degrees")
-    parser.add_argument("--size", default="320x240", help="frame size (default 320x240)")
-    parser.add_argument("--part", choices=("all", "detection", "face"), default="all")
-    options = parser.parse_args(arguments)
-    signs = [s for s in options.signs.split(",") if s] or list(load_signs())
+def print_detection(
+    look: Any, signs: Sequence[str], yaws: Sequence[float], frames: int, size: tuple[int, int]
+) -> None:
+    """Print the share of frames in which each part is found, and the hands' error, a row a yaw."""
     identities = list(load_identities())
-    width, height = (int(v) for v in options.size.split("x"))
-    with holistic() as look:
-        if options.part in ("all", "detection"):
-            print(
-                f"{len(signs)} signs, {len(identities)} identities in turn, "
-                f"{options.frames} frames each, {width}x{height}"
-            )
-            print("yaw   frames  body   face   left   right  hand error % of shoulders: median  p90")
-            for yaw in (float(v) for v in options.yaws.split(",")):
-                d = detection(look, signs, identities, yaw, frames=options.frames, width=width, height=height)
-                print(
-                    f"{yaw:4.0f}  {d.frames:5d}  {d.body:6.1%} {d.face:6.1%} {d.left_hand:6.1%} "
-                    f"{d.right_hand:6.1%}"
-                    f"  {d.error_median:26.2f} {d.error_p90:6.2f}",
-                    flush=True,
-                )
-        if options.part in ("all", "face"):
-            print(f"face parameter -> measure of the face mesh, mean over {len(identities)} identities")
-            for name, (measure, values) in SWEEPS.items():
-                row = []
-                for value in values:
-                    seen = [face_seen(look, FaceParameters(**{name: value}), who) for who in identities]
-                    row.append(float(np.mean([getattr(s, measure) for s in seen if s is not None])))
-                text = "  ".join(f"{v:+.1f}: {r:.3f}" for v, r in zip(values, row, strict=True))
-                print(f"{name:12s} {measure:12s} {text}", flush=True)
-    return 0
+    width, height = size
+    print(f"{len(signs)} signs, {len(identities)} identities in turn, {frames} frames each, {width}x{height}")
+    print("yaw   frames  body   face   left   right  hand error % of shoulders: median  p90")
+    for yaw in yaws:
+        d = detection(look, signs, identities, yaw, frames=frames, width=width, height=height)
+        print(
+            f"{yaw:4.0f}  {d.frames:5d}  {d.body:6.1%} {d.face:6.1%} {d.left_hand:6.1%} {d.right_hand:6.1%}"
+            f"  {d.error_median:26.2f} {d.error_p90:6.2f}",
+            flush=True,
+        )
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def print_face(look: Any) -> None:
+    """Print what of the face mesh follows each parameter of the face."""
+    identities = list(load_identities())
+    print(f"face parameter -> measure of the face mesh, mean over {len(identities)} identities")
+    for name, (measure, values) in SWEEPS.items():
+        row = []
+        for value in values:
+            found = [face_seen(look, FaceParameters(**{name: value}), who) for who in identities]
+            row.append(float(np.mean([getattr(s, measure) for s in found if s is not None])))
+        text = "  ".join(f"{v:+.1f}: {r:.3f}" for v, r in zip(values, row, strict=True))
+        print(f"{name:12s} {measure:12s} {text}", flush=True)

@@ -1,7 +1,7 @@
 """Films of people, tilted: does the first answer stay the same?
 
     signlens extract ../shared/data/wlasl-videos --out poses
-    python -m signlens_studies.orientation.tilted_films --cache FOLDER --control poses [--out films.json]
+    python -m signlens_studies orientation tilted-films --cache FOLDER --control poses [--out films.json]
 
 Every film of ``wlasl-videos`` is written twice, upright and turned clockwise by ffmpeg's own filter, both
 encoded anew; what comes into view is black, and what leaves it is cut off, or (``--whole``) the picture grows
@@ -13,10 +13,7 @@ encoding it anew changes by itself.
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -25,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from signlens.errors import InputRejected, SignLensError
+from signlens.errors import InputRejected
 from signlens.evaluation.comparison import mcnemar
 from signlens.evaluation.metrics import Interval, wilson
 from signlens.files import whole_file
@@ -34,7 +31,6 @@ from signlens.pose import HolisticExtractor, PoseClip, read_pose, write_pose
 from signlens.recognizer import Recognizer
 from signlens.signing.rest import cut_to_signing
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, frames_with_hands, left_dominance, normalise
-from signlens_studies.starter.landmark_sets import default_data
 
 
 @dataclass(frozen=True)
@@ -286,65 +282,32 @@ def stability(films: Sequence[Tilted]) -> Stability:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print how many films keep their first answer."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signlens_studies.orientation.tilted_films", description=__doc__
-    )
-    parser.add_argument("--films", type=Path, default=default_data() / "wlasl-videos")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for their poses")
-    parser.add_argument("--degrees", type=float, default=20.0)
-    parser.add_argument("--whole", action="store_true", help="the picture grows to hold its corners")
-    parser.add_argument("--control", type=Path, help="poses of the films as they are (signlens extract)")
-    parser.add_argument("--out", type=Path, help="also write everything as JSON")
-    options = parser.parse_args(arguments)
-
-    def progress(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    found = compare(
-        films_of(options.films), options.cache, options.degrees, progress, options.control, options.whole
-    )
+def print_stability(films: Sequence[Tilted], degrees: float) -> dict[str, Any]:
+    """Print how many films keep their first answer, by group; the same as plain values."""
     groups = {
-        "all films": found,
-        "gloss in the vocabulary": [f for f in found if f.known],
-        "gloss outside the vocabulary": [f for f in found if not f.known],
-        "first answer above 0.5 upright": [f for f in found if f.probability > 0.5],
+        "all films": films,
+        "gloss in the vocabulary": [f for f in films if f.known],
+        "gloss outside the vocabulary": [f for f in films if not f.known],
+        "first answer above 0.5 upright": [f for f in films if f.probability > 0.5],
     }
     print(
-        f"| {options.degrees:+g} degrees | films | same, corrected | as filmed | p | encoded anew | error "
+        f"| {degrees:+g} degrees | films | same, corrected | as filmed | p | encoded anew | error "
         "| spread of the hands' lead |"
     )
     print("|---|---|---|---|---|---|---|---|")
     summary = {}
-    for name, films in groups.items():
-        if not films:
+    for name, group in groups.items():
+        if not group:
             continue
-        made = summary[name] = stability(films)
-        shares = " | ".join(
-            f"{v.value:.1f} % ({v.low:.1f} to {v.high:.1f})" for v in (made.same, made.same_as_filmed)
-        )
-        anew = made.same_encoded_anew
-        control = "-" if anew is None else f"{anew.value:.1f} % ({anew.low:.1f} to {anew.high:.1f})"
-        error = "-" if made.tilt_error is None else f"{made.tilt_error:.1f}"
+        found = stability(group)
+        summary[name] = asdict(found)
+        error = "-" if found.tilt_error is None else f"{found.tilt_error:.1f}"
         print(
-            f"| {name} | {made.films} | {shares} | {made.p_value:.2g} | {control} | {error} "
-            f"| {made.lead_spread:.2f} |"
+            f"| {name} | {found.films} | {_share(found.same)} | {_share(found.same_as_filmed)} "
+            f"| {found.p_value:.2g} | {_share(found.same_encoded_anew)} | {error} | {found.lead_spread:.2f} |"
         )
-    if options.out is not None:
-        document = {
-            "degrees": options.degrees,
-            "summary": {name: asdict(made) for name, made in summary.items()},
-            "films": [asdict(film) for film in found],
-        }
-        with whole_file(options.out) as part:
-            part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return {"degrees": degrees, "summary": summary, "films": [asdict(film) for film in films]}
 
 
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except SignLensError as error:
-        print(f"signlens: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+def _share(value: Interval | None) -> str:
+    return "-" if value is None else f"{value.value:.1f} % ({value.low:.1f} to {value.high:.1f})"

@@ -75,13 +75,24 @@ def load_traduttore(folder: Path, only: Collection[str] | None = None) -> list[L
     Raises:
         InputRejected: The folder does not hold the set.
     """
-    rows, landmarks = _read(folder, (20, 258), _traduttore_name, only)
+    rows, landmarks = read_traduttore(folder, only)
     clips = []
     for row, clip in zip(rows, _traduttore_points(landmarks), strict=True):
         if row["all_zero"] == "1" or row["duplicate_of"]:
             continue
         clips.append(LandmarkClip(_traduttore_name(row), _traduttore_gloss(row), row["recorder"], -1, clip))
     return clips
+
+
+def read_traduttore(
+    folder: Path, only: Collection[str] | None = None
+) -> tuple[list[dict[str, str]], NDArray[np.float32]]:
+    """Traduttore's table and its landmarks (N, 20, 258) as published; rows as in the table.
+
+    Raises:
+        InputRejected: The folder does not hold the set.
+    """
+    return _read(folder, (20, 258), _traduttore_name, only)
 
 
 def load_wlasl50(folder: Path, only: Collection[str] | None = None) -> list[LandmarkClip]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from study_commands import study
 from turned_figure import as_seen, pose_clip, standing
 
 from signlens.errors import InputRejected
@@ -17,7 +18,6 @@ from signlens_studies.orientation.tilted_films import (
     Tilted,
     compare,
     films_of,
-    main,
     poses_of,
     stability,
     tilt,
@@ -89,7 +89,8 @@ def test_poses_in_the_cache_are_not_extracted_again(tmp_path: Path) -> None:
     write_pose(pose_clip(as_seen(standing(6), 0, 0)), tmp_path / "00123.pose")
     (again,) = compare([film], tmp_path, 20, control=tmp_path)
     assert again.original == again.upright
-    assert main(["--films", str(folder), "--cache", str(tmp_path), "--out", str(tmp_path / "o.json")]) == 0
+    options = ("--films", folder, "--cache", tmp_path, "--out", tmp_path / "o.json")
+    assert study("orientation", "tilted-films", *options) == 0
     (folder / "clips.csv").write_text("video_id,gloss\n00124,dog\n")
     with pytest.raises(InputRejected, match="00124"):
         films_of(folder)

@@ -6,25 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from study_commands import study
 from turned_figure import as_seen, pose_clip, standing
 
-from signlens.errors import InputRejected, UsageError
+from signlens.errors import InputRejected
 from signlens.orientation.correction import CorrectionSettings, correct
 from signlens.orientation.depth import with_depth
 from signlens.orientation.frame import SignerFrame
 from signlens.orientation.landmark_depth import landmark_depth
 from signlens.pose import LEFT_HAND, RIGHT_HAND
-from signlens_studies.orientation import views as orientation
-from signlens_studies.orientation.views import (
-    WORDS,
-    Cell,
-    Recording,
-    VirtualCamera,
-    load_recordings,
-    methods,
-    run_view,
-    summarise,
-)
+from signlens_studies.orientation.recordings import WORDS, Recording, load_recordings
+from signlens_studies.orientation.rendered_views import Filmed, cue_errors, measure_scales, render_poses
+from signlens_studies.orientation.views import Cell, methods, run_view, summarise
+from signlens_studies.orientation.virtual_camera import VirtualCamera
 
 EXACT = VirtualCamera(
     slant=0, slant_frame=0, stretch=0, depth_noise=0, hand_noise=0, far_lost=0, near_lost=0, distance=1e6
@@ -275,9 +269,10 @@ def test_recordings_have_ears_hands_and_no_face(tmp_path: Path) -> None:
         load_recordings(tmp_path / "nowhere", "recorder1")
 
 
-def test_the_command_says_what_it_needs(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="folder"):
-        orientation.main(["rendered"])
+def test_the_commands_say_what_they_need(tmp_path: Path) -> None:
+    assert study("orientation", "rendered") == 2
+    assert study("orientation", "view", "--data", tmp_path) == 3
+    assert study("orientation", "extractor", "--part", "feet") == 2
 
 
 # -- rendered signers --------------------------------------------------------------------------------
@@ -289,12 +284,10 @@ def test_cues_of_clips_whose_turn_is_known() -> None:
             self.yaw_degrees = np.full(8, yaw)
 
     clips = [
-        orientation.Filmed(
-            pose_clip(as_seen(standing(), y)), Truth(y), 1 / (4 + as_seen(standing(), y)[..., 2])
-        )
+        Filmed(pose_clip(as_seen(standing(), y)), Truth(y), 1 / (4 + as_seen(standing(), y)[..., 2]))
         for y in (-45.0, 0.0, 45.0)
     ]
-    made = {row.cue: row for row in orientation.cue_errors(clips)}
+    made = {row.cue: row for row in cue_errors(clips)}
     assert made["shoulders' z, to scale (`landmark`)"].median < 0.3
     assert made["shoulders' z, as it comes"].read[45.0] > 65
     assert made["all cues"].by_yaw[45.0] < 4
@@ -309,13 +302,13 @@ def test_the_scale_of_z_is_what_rendered_signers_show(tmp_path: Path) -> None:
     from signlens.orientation.landmark_depth import SCALES
 
     pytest.importorskip("numba", reason="the rendered signer needs the extra signer (numba)")
-    clips = orientation.render_poses(tmp_path, yaws=(-30.0, 30.0))
-    found = {name: value for name, (value, _) in orientation.measure_scales(clips).items()}
+    clips = render_poses(tmp_path, yaws=(-30.0, 30.0))
+    found = {name: value for name, (value, _) in measure_scales(clips).items()}
     scales = SCALES["mediapipe-holistic"]
     assert found["shoulders"] == pytest.approx(scales.body, rel=0.15)
     assert found["nose"] == pytest.approx(scales.nose, rel=0.15)
     assert found["hand"] == pytest.approx(scales.hand, rel=0.2)
-    errors = {row.cue: row for row in orientation.cue_errors(clips)}
+    errors = {row.cue: row for row in cue_errors(clips)}
     assert errors["all cues"].median < 8
     assert errors["all cues"].median < errors["shoulders' z, as it comes"].median / 3
     # Pictures of nearness give less of the turn than there is, but its side and some of it.
