@@ -23,7 +23,7 @@ from signlens.evaluation.metrics import expected_calibration_error
 from signlens.files import whole_file
 from signlens.optional import import_opencv
 from signlens.pose.face_points import align_faces
-from signlens_studies.expression.face_pictures import FacePictures
+from signlens_studies.expression.face_pictures import MARGIN, FacePictures
 from signlens_studies.expression.film_look import frames
 from signlens_studies.expression.network import ExpressionNetwork
 from signlens_studies.expression.network_data import Sources, all_shown, folds
@@ -209,10 +209,13 @@ def ckplus_table(
     table["network, six without contempt"] = _seven(
         _without_contempt(rows)[known], label[known], unit[known], draws
     )
+    published = sources.ckplus.pictures[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
     for name, peer in others.items():
-        found = peer(levels)
-        table[name] = _seven(found, label, unit, draws)
-        table[f"{name}, six without contempt"] = _seven(found[known], label[known], unit[known], draws)
+        for cutting, pictures in (("same cutting", levels), ("as published", published)):
+            found = peer(pictures)
+            six = _seven(found[known], label[known], unit[known], draws)
+            table[f"{name}, {cutting}"] = _seven(found, label, unit, draws)
+            table[f"{name}, {cutting}, six without contempt"] = six
     return table
 
 
