@@ -33,11 +33,11 @@ from signlens.evaluation.metrics import bootstrap, top_k_hits
 from signlens.files import whole_file
 from signlens.models.ensemble import weighted_mean
 from signlens.models.sign_model import STARTER
-from signlens.training import command, run
-from signlens.training.export import export_onnx
+from signlens.training.onnx_export import export_onnx
+from signlens.training.pieces import load_network
 from signlens.training.precision import FLOAT16, FLOAT32, store_in_half_precision
 from signlens.training.sources import TEST
-from signlens_studies.starter.clips import SHARED_WORDS, StarterSource
+from signlens_studies.starter.tasks import SHARED_WORDS, WLASL50, open_starter_run
 
 INT8 = "int8"
 PRECISIONS = (FLOAT32, FLOAT16, INT8)
@@ -169,8 +169,8 @@ def main() -> int:
 
 
 def measure(folder: Path, only: list[str] | None) -> dict[str, Any]:
-    experiment, data = command.open_run(folder)
-    source = StarterSource(data, experiment)
+    run = open_starter_run(folder)
+    experiment, source = run.experiment, run.source
     card = json.loads((STARTER / "model.json").read_text(encoding="utf-8"))
     weights = {n["name"]: n["weight"] for n in card["networks"]}
     words = np.array([source.classes.index(w) for w in SHARED_WORDS])
@@ -178,10 +178,14 @@ def measure(folder: Path, only: list[str] | None) -> dict[str, Any]:
     size: dict[str, dict[str, int]] = {}
     speed: dict[str, dict[str, float]] = {}
     for name, split in source.splits().items():
-        if name not in (only or experiment.data.only) or name == "open-set" or TEST not in split.score:
+        if (
+            name not in (only or experiment.data.only or source.splits())
+            or name == "open-set"
+            or TEST not in split.score
+        ):
             continue
         rows = split.score[TEST]
-        glosses = np.unique(source.labels[source.folds >= 0]) if name.startswith("wlasl") else words
+        glosses = np.unique(source.labels[source.dataset == WLASL50]) if name.startswith("wlasl") else words
         rows = rows[np.isin(source.labels[rows], glosses)]
         task = tasks.setdefault(
             "WLASL50-real" if name.startswith("wlasl") else name, {"labels": [], "logits": {}}
@@ -190,7 +194,7 @@ def measure(folder: Path, only: list[str] | None) -> dict[str, Any]:
         chosen = split.train[:: -(-len(split.train) // CALIBRATION)]
         for network, settings in experiment.networks.items():
             print(f"{name}: {network}", file=sys.stderr, flush=True)
-            model = run.load_network(folder, experiment, (network, name), len(source.classes))
+            model = load_network(folder, experiment, (network, name), len(source.classes))
             clips = source.inputs(rows, settings, None)
             with tempfile.TemporaryDirectory() as place:
                 made = make_variants(model, source.inputs(chosen, settings, None), Path(place))

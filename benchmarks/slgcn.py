@@ -38,7 +38,7 @@ from torch.overrides import TorchFunctionMode
 
 from signlens.errors import InputRejected, SignLensError
 from signlens.models.slgcn import SLGCN, paper
-from signlens.training.export import export_onnx
+from signlens.training.onnx_export import export_onnx
 
 CLASSES, NODES = 2000, 27
 TRAINING_BATCH, TRAINING_FRAMES, INFERENCE_FRAMES = 16, 100, 150

@@ -15,6 +15,8 @@ from typer.main import get_group
 SUBJECTS = {
     "slr-sentiment": "signlens_studies.commands.slr_sentiment:app",
     "expression": "signlens_studies.commands.expression:app",
+    "sam-slr": "signlens_studies.commands.sam_slr:app",
+    "starter": "signlens_studies.commands.starter:app",
     "markers": "signlens_studies.commands.markers:app",
     "retrieval": "signlens_studies.commands.retrieval:app",
     "orientation": "signlens_studies.commands.orientation:app",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signlens_studies.starter.clips import SHARED_WORDS
+from signlens_studies.starter.landmark_sets import write_datasets
+from signlens_studies.starter.tasks import SHARED_WORDS
 
 
 def hand(rng: np.random.Generator, shape: int, frames: int) -> np.ndarray:
@@ -71,6 +72,59 @@ def write_landmark_sets(folder: Path, *, seed: int = 0) -> Path:
             rows.append({"gloss": f"gloss{index}", "sequence": str(fold), "length": "30", "fold": str(fold)})
     write(folder / "wlasl50-real", rows, np.stack(arrays))
     return folder
+
+
+def write_starter_datasets(folder: Path, *, seed: int = 0) -> Path:
+    """The same sets as dataset folders, as the study writes them; gives the folder that holds both."""
+    sets = folder / "sets"
+    sets.mkdir(parents=True)
+    write_datasets(write_landmark_sets(sets, seed=seed), folder / "data")
+    return folder / "data"
+
+
+OTHERS = [[i for i in range(5) if i != k] for k in range(5)]
+
+SPLITS = """
+[[data.split]]
+name = "traduttore-1-to-2"
+train = [{ dataset = ["traduttore"], signer = ["recorder1"] }, { dataset = ["wlasl50"] }]
+test = { signer = ["recorder2"], without = ["letter:*"] }
+target = { dataset = ["traduttore"] }
+[[data.split]]
+name = "traduttore-2-to-1"
+train = [{ dataset = ["traduttore"], signer = ["recorder2", "recorder3"] }, { dataset = ["wlasl50"] }]
+test = { signer = ["recorder1"], without = ["letter:*"] }
+target = { dataset = ["traduttore"] }
+[[data.split]]
+name = "everything"
+train = {}
+target = { dataset = ["wlasl50"] }
+[[data.split]]
+name = "open-set"
+train = { without = ["can", "gloss1", "gloss6", "muffin", "tea"] }
+test = { dataset = ["wlasl50"], gloss = ["can", "gloss1", "gloss6", "muffin", "tea"] }
+target = { dataset = ["wlasl50"] }
+""" + "".join(
+    f"""
+[[data.split]]
+name = "wlasl-fold-{k}"
+train = [{{ dataset = ["traduttore"] }}, {{ dataset = ["wlasl50"], fold = {OTHERS[k]} }}]
+test = {{ dataset = ["wlasl50"], fold = [{k}] }}
+target = {{ dataset = ["wlasl50"] }}
+"""
+    for k in range(5)
+)
+"""The starter's splits, as far as the made-up sets go."""
+
+DATA = """
+[data]
+dataset = ["data/traduttore", "data/wlasl50"]
+{only}
+{splits}
+[vocabulary]
+idle = "idle"
+outside = ["letter:*"]
+"""
 
 
 def write(folder: Path, rows: list[dict[str, str]], landmarks: np.ndarray) -> None:

@@ -6,21 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from made_landmark_sets import DATA, SPLITS
 from safetensors.torch import save_file
 
-from signlens.training import run as runs
 from signlens.training.distributed import ALONE
-from signlens.training.experiment import load_experiment
 from signlens.training.loop import infer
 from signlens.training.network_kinds import build_network
-from signlens_studies.starter.clips import StarterSource
+from signlens.training.run import RUN_FILE, open_run, piece_folder, pieces_of
 
 TOML = """
 name = "{name}"
 seed = 1
-[data]
-dataset = "starter-sets"
-only = [{only}]
+{data}
 [training]
 batch = 16
 steps = 3
@@ -42,25 +39,29 @@ def untrained(folder: Path, data: Path, name: str, seed: int, only: Sequence[str
 
     Args:
         folder: Folder of the run, to be made.
-        data: Folder of the landmark sets.
+        data: Folder of the dataset folders (`write_starter_datasets`).
         name: Of the experiment.
         seed: Of the networks.
         only: Names of the splits.
     """
     folder.mkdir()
     (folder / "experiment.toml").write_text(
-        TOML.format(name=name, only=", ".join(f'"{split}"' for split in only))
+        TOML.format(
+            name=name,
+            data=DATA.format(only=f"only = {json.dumps(list(only))}", splits=SPLITS),
+        )
     )
-    (folder / "run.json").write_text(json.dumps({"data": str(data)}))
-    experiment = load_experiment(folder / "experiment.toml")
-    source = StarterSource(data, experiment)
-    for network, split in runs.pieces_of(source, experiment):
+    places = [str(data / name) for name in ("traduttore", "wlasl50")]
+    (folder / RUN_FILE).write_text(json.dumps({"data": places}))
+    run = open_run(folder)
+    experiment, source = run.experiment, run.source
+    for network, split in pieces_of(source, experiment):
         torch.manual_seed(seed)
         settings = experiment.networks[network]
         model = build_network(settings, len(source.classes)).eval()
         rows = source.splits()[split].score["test"]
         logits, embedding = infer(model, source, settings, rows, ALONE)
-        piece = runs.piece_folder(folder, (network, split))
+        piece = piece_folder(folder, (network, split))
         piece.mkdir(parents=True)
         save_file(model.state_dict(), piece / "model.safetensors")
         (piece / "network.json").write_text('{"digest": "made up"}')

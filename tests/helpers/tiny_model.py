@@ -33,8 +33,8 @@ def write_tiny_model(
     from torch import nn
 
     from signlens.training.experiment import NetworkSettings, TrainingSettings
-    from signlens.training.export import export_onnx
     from signlens.training.network_kinds import build_network
+    from signlens.training.onnx_export import export_onnx
 
     training = TrainingSettings(batch=1, learning_rate=0.1, steps=1)
     shape = {"channels": (8, 8), "strides": (1, 2), "groups": 4}

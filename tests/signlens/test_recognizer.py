@@ -28,7 +28,6 @@ from signlens.reasons import Reason
 from signlens.recognition import Recognition
 from signlens.retrieval import GALLERY_FILE, Gallery, GalleryClip, unit_vectors
 from signlens.signing.rest import at_rest
-from signlens.training.model_stack import add_to_model
 
 
 def without(clip: PoseClip, *parts: slice, mesh: bool = True) -> PoseClip:
@@ -506,7 +505,7 @@ def with_stack(tiny_model: Path, folder: Path, stack: Stack, *, used: bool = Tru
         gloss_map_sha256=load_gloss_map().sha256,
         unknown_below=0.2,
     )
-    add_to_model(folder, card, dataclasses.replace(carried, **changes))
+    card["sha256"]["stack.json"] = dataclasses.replace(carried, **changes).save(folder / "stack.json")
     (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")
     return folder
 

@@ -98,8 +98,6 @@ def evaluate(
             if scores is not None or pair is not None:
                 remedy = f"give RUN alone, or --scores {run / 'scores-test.npz'}"
                 raise UsageError(run, "is a run, but scores files are asked for", remedy)
-            if _print_starter_tables(run, as_json):
-                return
             scores, validation = _scores_of_run(run)
             weights = weights or "chosen"
             if cross_fit is None:
@@ -143,26 +141,12 @@ def emotion_boost(emotion: Path | None, gloss_map: str | None) -> EmotionBoost |
     return EmotionBoost(read_emotion_vectors(emotion), load_gloss_map(gloss_map))
 
 
-def _print_starter_tables(run: Path, as_json: bool) -> bool:
-    """The tables of a run that trained the whole starter model; False for any other run."""
-    from signlens.training import command
-
-    found = command.starter_tables(run)
-    if found is None:
-        return False
-    if as_json:
-        print_json(found[1])
-    else:
-        typer.echo(found[0])
-    return True
-
-
 def _scores_of_run(run: Path) -> tuple[Path, Path | None]:
     """A run's scores, of its test clips if there are any, and validation scores of other clips."""
     from signlens.evaluation.comparison import share_clips
-    from signlens.training import command
+    from signlens.training.run import open_run, write_pooled
 
-    files = command.score_files(run)
+    files = write_pooled(open_run(run))
     if not files:
         raise UsageError(run, "has no scored clips", "name validation or test clips in the experiment")
     scores, validation = files.get("test"), files.get("val")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from signlens.cli.shared import RunFolder, app, errors_to_exit_codes
+from signlens.optional import require_extra
 
 if TYPE_CHECKING:
     from signlens.training.loop import Progress as Place
@@ -21,7 +22,7 @@ def train(
         Path | None,
         typer.Option(
             "--data",
-            help="Folder of the clips; the experiment's by default. To fuse: a run or a scores file.",
+            help="Another place of the experiment's dataset; of several, the folder that holds them.",
         ),
     ] = None,
     workers: Annotated[
@@ -36,12 +37,10 @@ def train(
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        from signlens.training import command
-        from signlens_studies.slr_sentiment.fusion_experiment import is_fusion_experiment
-
-        if is_fusion_experiment(experiment):
-            _train_fusion(experiment, data, out)
-            return
+        try:
+            from signlens.training.pieces import train_run
+        except ImportError as error:
+            raise require_extra("train", error.name or "torch") from None
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -61,29 +60,9 @@ def train(
                     task, completed=share, total=total, description=f"{name} ({done + 1}/{total})", told=told
                 )
 
-            leads = command.train(experiment, data, out, workers, show)
+            leads = train_run(experiment, data, out, workers, show)
         if leads:
             typer.echo(f"{out}: trained; signlens evaluate {out} prints its tables")
-
-
-def _train_fusion(experiment: Path, data: Path | None, out: Path) -> None:
-    """Train what joins the scores of networks, rather than the networks."""
-    from signlens.cli.shared import say
-    from signlens.errors import UsageError
-    from signlens.optional import require_extra
-
-    try:
-        from signlens_studies.slr_sentiment.fusion import train_fusion
-    except ImportError as error:
-        raise require_extra("train", error.name or "torch") from None
-    if data is None:
-        raise UsageError(
-            experiment, "does not say whose scores to fuse", "name a run or a scores file: --data"
-        )
-    train_fusion(experiment, data, out, say)
-    typer.echo(
-        f"{out}: trained; signlens reproduce table14 (or table7, final-fusion) --run {out} prints tables"
-    )
 
 
 @app.command()
@@ -97,7 +76,9 @@ def export(
 ) -> None:
     """Write a run's model: ONNX files, vocabulary and calibration, gallery, results."""
     with errors_to_exit_codes():
-        from signlens.training import command
-
-        card = command.export(run, to, precision)
+        try:
+            from signlens.training.export import export_model
+        except ImportError as error:
+            raise require_extra("train", error.name or "torch") from None
+        card = export_model(run, to, precision)
         typer.echo(f"{to}: {card['name']} {card['version']}, {card['glosses']} glosses")

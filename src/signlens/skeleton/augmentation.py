@@ -6,6 +6,7 @@ Pure NumPy, a whole batch at once, every random number from the generator that i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ class Augmentation:
         mirror: Probability of a mirrored clip.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
     crop: float = 0.0
     warp: float = 0.0
     rotate: float = 0.0
@@ -60,6 +63,8 @@ class PixelAugmentation:
         mirror: Probability of a mirrored clip.
         shift: Largest shift of the clip in x and in y, pixels.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     mirror: float = 0.0
     shift: float = 0.0

@@ -5,54 +5,65 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Literal
 
 from signlens.errors import UsageError
-from signlens.models.inputs import PREPARATIONS, SAM_SLR
+from signlens.models.inputs import SAM_SLR
+from signlens.settings_file import check_settings, read_toml
 from signlens.skeleton.augmentation import Augmentation, PixelAugmentation
 
-STARTER_SETS = "starter-sets"
-"""The data source of the starter model: both landmark sets together, with their own splits."""
+_STRICT: dict[str, Any] = {"extra": "forbid"}
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which clips of a dataset; what is empty does not restrict.
+    """Which clips; what is empty does not restrict, and what is given must all hold.
 
     Attributes:
+        dataset: Names of datasets, where there are several.
         split: Names of splits of the manifest.
         fold: Numbers of folds.
         signer: Signers.
+        gloss: Patterns of glosses, such as ``letter:*``.
+        without: Patterns of glosses that are left out.
     """
 
+    __pydantic_config__: ClassVar = _STRICT
+
+    dataset: tuple[str, ...] = ()
     split: tuple[str, ...] = ()
     fold: tuple[int, ...] = ()
     signer: tuple[str, ...] = ()
+    gloss: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was asked for."""
-        return not (self.split or self.fold or self.signer)
+
+Selections = Selection | tuple[Selection, ...]
+"""One selection, or several of which each adds its clips."""
 
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """One way to part a dataset.
+    """One way to part the clips.
 
     Attributes:
         name: Name, also of the folder with its networks.
         train: Clips that train.
         validation: Clips that choose the best epoch; without any the last epoch is taken.
         test: Clips that are only scored.
+        target: Which of the training clips are of the data under test (see `TrainingSettings.target_share`);
+            all, where nothing is said.
     """
 
+    __pydantic_config__: ClassVar = _STRICT
+
     name: str
-    train: Selection
-    validation: Selection = Selection()
-    test: Selection = Selection()
+    train: Selections
+    validation: Selections = ()
+    test: Selections = ()
+    target: Selections = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class DataSettings:
     """Where the clips come from and how they are parted.
 
     Attributes:
-        dataset: A dataset folder (`signlens dataset import`), or ``starter-sets``.
+        dataset: A dataset folder (`signlens dataset import`), or several: their glosses are one table.
         preparation: ``normalised`` (signer-centred, resampled to the window) or ``sam-slr`` (pixels,
             loop-padded, a random window in training; reference recipe).
         videos: Folder of the videos that the manifest's sources name; for ``r2plus1d`` alone.
@@ -68,11 +79,91 @@ class DataSettings:
         split: The splits; none means the official one: train, val, test.
     """
 
-    dataset: str
-    preparation: str = "normalised"
+    __pydantic_config__: ClassVar = _STRICT
+
+    dataset: str | tuple[str, ...]
+    preparation: Literal["normalised", "sam-slr"] = "normalised"
     videos: str = ""
     only: tuple[str, ...] = ()
     split: tuple[SplitSettings, ...] = ()
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The dataset folders as the file names them."""
+        return (self.dataset,) if isinstance(self.dataset, str) else self.dataset
+
+    def folders(self, place: Path | None = None) -> tuple[Path, ...]:
+        """The dataset folders.
+
+        Args:
+            place: Another place: of one dataset its folder, of several the folder that holds them by name.
+        """
+        if place is None:
+            return tuple(Path(name) for name in self.datasets)
+        return (place,) if len(self.datasets) == 1 else tuple(place / Path(n).name for n in self.datasets)
+
+
+@dataclass(frozen=True)
+class VocabularySettings:
+    """What the classes are.
+
+    Attributes:
+        idle: The gloss of clips that show no signing; empty if there are none.
+        outside: Patterns of glosses that are learned but never answered, such as ``letter:*``.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    idle: str = ""
+    outside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """Networks that count as one in the ensemble.
+
+    Attributes:
+        name: Of the group.
+        networks: Its networks. SAM-SLR's four streams count by its fixed weights, others the same each.
+        merge: Whether they become one network of the model, the mean of all, of the group's name.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    name: str
+    networks: tuple[str, ...]
+    merge: bool = False
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What becomes of a run's networks in a model's folder.
+
+    Attributes:
+        split: Whose networks ship; need not be said where there is one split.
+        calibrate: Splits whose tested clips, which their networks did not see, choose weights, temperature,
+            threshold and stack. Empty for the validation clips of `split`.
+        groups: Networks that count together.
+        per_gloss: Clips of each gloss and signer that the gallery holds, at most.
+        accepted: Share of the rightly recognised clips that must not be called unknown, 0..1.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    split: str = ""
+    calibrate: tuple[str, ...] = ()
+    groups: tuple[GroupSettings, ...] = ()
+    per_gloss: int = 12
+    accepted: float = 0.9
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: A value out of range.
+        """
+        if self.per_gloss < 1 or not 0 < self.accepted <= 1:
+            raise ValueError("per_gloss is at least 1, accepted above 0 and at most 1")
 
 
 @dataclass(frozen=True)
@@ -108,28 +199,45 @@ class TrainingSettings:
         margin: Radians (``arcface``).
     """
 
+    __pydantic_config__: ClassVar = _STRICT
+
     batch: int
     learning_rate: float
     epochs: int = 0
     steps: int = 0
-    optimiser: str = "adamw"
+    optimiser: Literal["sgd", "adam", "adamw"] = "adamw"
     momentum: float = 0.0
     weight_decay: float = 0.0
     decay_until: int = 0
-    schedule: str = "one-cycle"
+    schedule: Literal["one-cycle", "milestones"] = "one-cycle"
     warm_up: int = 0
     milestones: tuple[int, ...] = ()
     factor: float = 0.1
-    draw: str = "shuffle"
+    draw: Literal["shuffle", "balanced", "pairs"] = "shuffle"
     target_share: float = 0.0
     label_smoothing: float = 0.0
     mixup: float = 0.0
     clip_gradient: float = 0.0
-    precision: str = "auto"
-    objective: str = "cross_entropy"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    objective: Literal["cross_entropy", "supervised_contrastive", "arcface"] = "cross_entropy"
     contrast_weight: float = 1.0
     contrast_temperature: float = 0.1
     margin: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Check what one key says against another.
+
+        Raises:
+            ValueError: They do not fit.
+        """
+        if bool(self.epochs) == bool(self.steps):
+            raise ValueError("give either epochs or steps")
+        if self.batch < 1 or self.learning_rate <= 0:
+            raise ValueError("batch and learning_rate are to be positive")
+        if self.objective != "cross_entropy" and self.mixup:
+            raise ValueError(f"{self.objective} needs clips of one class each: set mixup = 0")
+        if self.contrast_weight < 0 or self.contrast_temperature <= 0 or self.margin < 0:
+            raise ValueError("give contrast_weight and margin of 0 or more, contrast_temperature above 0")
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -159,7 +267,9 @@ class NetworkSettings:
             the first weights; empty starts from random ones.
     """
 
-    kind: str
+    __pydantic_config__: ClassVar = _STRICT
+
+    kind: Literal["slgcn", "handshape", "sstcn", "r2plus1d"]
     window: int
     training: TrainingSettings
     configuration: str = "starter"
@@ -169,6 +279,15 @@ class NetworkSettings:
     augment: bool = True
     augmentation: Augmentation | PixelAugmentation | None = None
     start_from: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the range.
+
+        Raises:
+            ValueError: No frame is read.
+        """
+        if self.window < 1:
+            raise ValueError("window is to be positive")
 
 
 @dataclass(frozen=True)
@@ -181,13 +300,19 @@ class Experiment:
         data: The clips.
         augmentation: How clips are varied; of the kind that the preparation asks for.
         networks: The networks by name.
+        vocabulary: Which of the classes are answered.
+        export: How a model is made of the run.
     """
+
+    __pydantic_config__: ClassVar = _STRICT
 
     name: str
     seed: int
     data: DataSettings
     augmentation: Augmentation | PixelAugmentation
     networks: dict[str, NetworkSettings] = field(default_factory=dict)
+    vocabulary: VocabularySettings = VocabularySettings()
+    export: ExportSettings = ExportSettings()
 
     def digest(self, network: str) -> str:
         """Hash of all that decides one network's training, to tell finished work from outdated work."""
@@ -197,8 +322,8 @@ class Experiment:
         # What is varied by amounts of its own is not varied by the experiment's.
         parts["augmentation"] = own.pop("augmentation") or parts["augmentation"]
         # The name, where the data stand and which of their splits are wanted now do not change a piece.
-        del parts["name"]
-        for key in ("dataset", "videos", "only"):
+        del parts["name"], parts["export"]
+        for key in ("dataset", "videos", "only", "split"):  # whose clips they are is known to the source
             del parts["data"][key]
         # Weights to start from count by what they are, not by where they stand (`run.piece_digest`).
         del own["start_from"]
@@ -207,142 +332,67 @@ class Experiment:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-T = TypeVar("T")
-
-
-def _build(cls: type[T], table: Any, where: str, path: Path) -> T:
-    if not isinstance(table, dict):
-        raise UsageError(path, f"{where} is not a table", "see experiments/ for examples")
-    known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise UsageError(
-            path, f"unknown key {unknown[0]!r} in {where}", f"known are: {', '.join(sorted(known))}"
-        )
-    needed = [
-        name
-        for name, f in known.items()
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING and name not in table
-    ]
-    if needed:
-        raise UsageError(path, f"{where} lacks {needed[0]!r}", "add it")
-    made = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-    for name, value in made.items():
-        expected = str(known[name].type).split("[")[0]
-        right = {
-            "int": isinstance(value, int) and not isinstance(value, bool),
-            "float": isinstance(value, int | float) and not isinstance(value, bool),
-            "str": isinstance(value, str),
-            "bool": isinstance(value, bool),
-            "tuple": isinstance(value, tuple),
-        }.get(expected, True)
-        if not right:
-            raise UsageError(path, f"{name!r} in {where} is not {expected}: {value!r}", "correct it")
-    return cls(**made)
-
-
-def _choice(value: str, known: tuple[str, ...], what: str, path: Path) -> None:
-    if value not in known:
-        raise UsageError(path, f"there is no {what} {value!r}", f"choose from {', '.join(known)}")
-
-
 def load_experiment(path: Path) -> Experiment:
     """Read an experiment file.
+
+    A network's own ``training`` and ``augmentation`` tables stand over the experiment's.
 
     Raises:
         UsageError: The file is missing, is not TOML, holds an unknown or lacks a needed key, or a value
             that is none of those known.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise UsageError(path, "there is no such experiment file", "see experiments/") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(path, f"is not TOML ({error})", "correct it") from None
-    common = table.pop("training", {})
-    data = _data(table.get("data", {}), path)
-    table["data"] = data
-    kind = PixelAugmentation if data.preparation == SAM_SLR else Augmentation
-    amounts = table.get("augmentation", {})
-    table["augmentation"] = _build(kind, amounts, "[augmentation]", path)
-    table["networks"] = {
-        name: _network(name, _own_augmentation(name, entry, amounts, kind, path), common, path)
-        for name, entry in table.get("networks", {}).items()
-    }
-    if not table["networks"]:
-        raise UsageError(path, "the file names no network", "add [networks.NAME]")
-    return _build(Experiment, table, "the file", path)
-
-
-def _data(entry: Any, path: Path) -> DataSettings:
-    splits = []
-    for part in entry.get("split", ()) if isinstance(entry, dict) else ():
-        where = f"[[data.split]] {part.get('name', '')}"
-        made = {
-            key: _build(Selection, value, f"{key} of {where}", path) if key != "name" else value
-            for key, value in part.items()
-        }
-        splits.append(_build(SplitSettings, made, where, path))
-    if splits:
-        entry = {**entry, "split": splits}
-    data = _build(DataSettings, entry, "[data]", path)
-    _choice(data.preparation, PREPARATIONS, "preparation", path)
-    return data
-
-
-def _own_augmentation(
-    name: str, entry: Any, amounts: Any, kind: type[Augmentation | PixelAugmentation], path: Path
-) -> Any:
-    """A network's table, its own amounts of augmentation joined with the experiment's."""
-    own = entry.get("augmentation") if isinstance(entry, dict) else None
-    if own is None:
-        return entry
-    where = f"[augmentation] of [networks.{name}]"
-    if not isinstance(own, dict):
-        raise UsageError(path, f"{where} is not a table", "see experiments/ for examples")
-    return {**entry, "augmentation": _build(kind, {**amounts, **own}, where, path)}
-
-
-def _network(name: str, entry: Any, common: Any, path: Path) -> NetworkSettings:
-    where = f"[networks.{name}]"
-    if not isinstance(entry, dict):
-        raise UsageError(path, f"{where} is not a table", "see experiments/ for examples")
-    training = _build(
-        TrainingSettings, {**common, **entry.get("training", {})}, f"[training] of {where}", path
-    )
-    _choice(training.optimiser, ("sgd", "adam", "adamw"), "optimiser", path)
-    _choice(training.schedule, ("one-cycle", "milestones"), "schedule", path)
-    _choice(training.draw, ("shuffle", "balanced", "pairs"), "draw", path)
-    _choice(training.objective, ("cross_entropy", "supervised_contrastive", "arcface"), "objective", path)
-    _choice(training.precision, ("auto", "float32", "bfloat16"), "precision", path)
-    if bool(training.epochs) == bool(training.steps):
-        raise UsageError(path, f"{where} needs either epochs or steps", "give one of the two")
-    if training.batch < 1 or training.learning_rate <= 0:
-        raise UsageError(path, f"batch and learning_rate of {where} are to be positive", "correct them")
-    _check_objective(training, where, path)
-    network = _build(NetworkSettings, {**entry, "training": training}, where, path)
-    _choice(network.kind, ("slgcn", "handshape", "sstcn", "r2plus1d"), "kind of network", path)
-    if network.window < 1:
-        raise UsageError(path, f"window of {where} is to be positive", "correct it")
-    # A list in a shape is a tuple in the configuration.
-    shape = {k: tuple(v) if isinstance(v, list) else v for k, v in network.shape.items()}
-    if training.objective == "arcface" and not float(network.shape.get("cosine_scale", 0)) > 0:
-        raise UsageError(
-            path, f"{where} learns by arcface without a cosine classifier", "give its shape cosine_scale = 16"
-        )
-    return dataclasses.replace(network, shape=shape)
-
-
-def _check_objective(training: TrainingSettings, where: str, path: Path) -> None:
-    if training.objective == "cross_entropy":
-        return
-    if training.mixup:
-        raise UsageError(
-            path, f"{training.objective} of {where} needs clips of one class each", "set mixup = 0"
-        )
-    if training.contrast_weight < 0 or training.contrast_temperature <= 0 or training.margin < 0:
+    table = read_toml(path)
+    common, amounts = table.pop("training", {}), table.pop("augmentation", {})
+    if "heads" in table or "stack" in table:
         raise UsageError(
             path,
-            f"contrast_weight, contrast_temperature or margin of {where} is out of range",
-            "give 0 or more, and a temperature above 0",
+            "joins the scores of networks and trains none",
+            "python -m signlens_studies slr-sentiment fuse",
         )
+    networks = table.pop("networks", {})
+    if not isinstance(networks, dict) or not networks:
+        raise UsageError(path, "the file names no network", "add [networks.NAME]")
+    data = check_settings(DataSettings, table.get("data", {}), path, "data")
+    kind: type[Augmentation | PixelAugmentation] = (
+        PixelAugmentation if data.preparation == SAM_SLR else Augmentation
+    )
+    augmentation = check_settings(kind, amounts, path, "augmentation")
+    found = {
+        name: _network(entry, common, amounts, kind, path, f"networks.{name}")
+        for name, entry in networks.items()
+    }
+    plain = check_settings(Experiment, {**table, "augmentation": {}}, path)
+    return dataclasses.replace(plain, augmentation=augmentation, networks=found)
+
+
+def _network(
+    entry: Any,
+    common: Any,
+    amounts: Any,
+    kind: type[Augmentation | PixelAugmentation],
+    path: Path,
+    where: str,
+) -> NetworkSettings:
+    for name, value in ((where, entry), ("training", common)):
+        if not isinstance(value, dict):
+            raise UsageError(path, f"[{name}] is not a table", "correct it")
+    own = entry.get("augmentation")
+    varied = None
+    if own is not None:
+        if not isinstance(own, dict):
+            raise UsageError(path, f"[{where}.augmentation] is not a table", "correct it")
+        varied = check_settings(kind, {**amounts, **own}, path, f"{where}.augmentation")
+    rest = {key: value for key, value in entry.items() if key not in ("augmentation", "training")}
+    learned = check_settings(
+        TrainingSettings, {**common, **entry.get("training", {})}, path, f"{where}.training"
+    )
+    checked = check_settings(NetworkSettings, {**rest, "training": dataclasses.asdict(learned)}, path, where)
+    # A list in a shape is a tuple in the configuration.
+    shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in checked.shape.items()}
+    if learned.objective == "arcface" and not float(shape.get("cosine_scale", 0)) > 0:
+        raise UsageError(
+            path,
+            f"[{where}] learns by arcface without a cosine classifier",
+            "give its shape cosine_scale = 16",
+        )
+    return dataclasses.replace(checked, shape=shape, training=learned, augmentation=varied)

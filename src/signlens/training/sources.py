@@ -1,14 +1,16 @@
-"""Where training clips come from: one interface, and the dataset folder behind it.
+"""Where training clips come from: the clips of one or several dataset folders, and how they are parted.
 
 A source hands out network inputs for rows, never the whole data set, so that memory does not grow with the
-number of clips.
+number of clips; what is prepared is kept up to a limit.
 """
 
 from __future__ import annotations
 
+import fnmatch
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,14 @@ from signlens.skeleton.augmentation import Augmentation, PixelAugmentation, augm
 from signlens.skeleton.graph import GRAPHS
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, prepare
 from signlens.skeleton.sam_slr import FRAMES, centre, clip_tensor, nodes_in_pixels, vary
-from signlens.training.experiment import DataSettings, Experiment, NetworkSettings, Selection, SplitSettings
+from signlens.training.experiment import (
+    Experiment,
+    NetworkSettings,
+    Selection,
+    Selections,
+    SplitSettings,
+    VocabularySettings,
+)
 
 Array = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -55,40 +64,6 @@ class Split:
         return self.score.get(VALIDATION, self.train[:0])
 
 
-class ClipSource(Protocol):
-    """What training needs to know of its clips.
-
-    Attributes:
-        classes: Class names; a label is an index into them.
-        names: (N,) clip names.
-        signers: (N,) signers, empty where unknown.
-        labels: (N,) classes.
-        folds: (N,) cross-validation folds, -1 where there are none.
-        identity: Hash that tells two sets of clips apart.
-        extractor: What made the poses.
-    """
-
-    classes: tuple[str, ...]
-    names: tuple[str, ...]
-    signers: tuple[str, ...]
-    labels: Rows
-    folds: Rows
-    identity: str
-    extractor: str
-
-    def splits(self) -> dict[str, Split]:
-        """The splits by name."""
-        ...
-
-    def inputs(self, rows: Rows, network: NetworkSettings, rng: np.random.Generator | None) -> Array:
-        """Network inputs (len(rows), ...) of some clips; varied when a generator is given."""
-        ...
-
-    def prepared(self, rows: Rows, window: int) -> tuple[Array, Array]:
-        """Joints (len(rows), window, 49, 3) and seen (len(rows), window, 49), see `prepare`."""
-        ...
-
-
 def draw_weights(split: Split, labels: Rows, target_share: float = 0.0) -> NDArray[np.float64]:
     """How often each training clip is drawn when draws are balanced: rare classes more often.
 
@@ -109,39 +84,76 @@ def draw_weights(split: Split, labels: Rows, target_share: float = 0.0) -> NDArr
     return np.asarray(weight / weight.sum())
 
 
-class DatasetSource:
-    """Clips of a dataset folder, read from its memory-mapped store as they are needed.
+KEPT_BYTES = 2**28
+"""Prepared clips are kept in memory up to this size."""
+
+
+class ClipSource:
+    """Clips of dataset folders, read from their memory-mapped stores as they are needed.
+
+    Attributes:
+        classes: Class names; a label is an index into them. The vocabulary first, then idle, then glosses
+            outside the vocabulary. The order of one dataset is kept; of several it is alphabetical.
+        vocabulary: How many of the classes are answered as signs.
+        idle: The class of clips without signing, or None.
+        names: (N,) clip names.
+        signers: (N,) signers, empty where unknown.
+        labels: (N,) classes.
+        folds: (N,) cross-validation folds, -1 where there are none.
+        dataset: (N,) names of the datasets.
+        identity: Hash that tells two sets of clips apart.
+        extractor: What made the poses; empty where the datasets differ.
 
     Args:
-        folder: The dataset folder.
-        experiment: Its splits, preparation and augmentation.
+        folders: The dataset folders.
+        experiment: Its splits, vocabulary, preparation and augmentation.
 
     Raises:
-        InputRejected: The folder holds no dataset.
-        UsageError: A split selects no clip to train on, or clips both to train and to score.
+        InputRejected: A folder holds no dataset.
+        UsageError: A split selects no clip to train on, or clips both to train and to score; or two
+            datasets have a clip of one name.
     """
 
-    def __init__(self, folder: Path, experiment: Experiment) -> None:
-        self.dataset = Dataset.open(folder)
-        self.classes = self.dataset.glosses
-        self.names = tuple(c.name for c in self.dataset.clips)
-        self.signers = tuple(c.signer for c in self.dataset.clips)
-        self.labels = self.dataset.labels
-        self.folds = np.array([c.fold for c in self.dataset.clips])
-        self.identity = self.dataset.identity
-        self.extractor = str(self.dataset.provenance.get("extractor", ""))
+    def __init__(self, folders: Sequence[Path], experiment: Experiment) -> None:
+        self._datasets = tuple(Dataset.open(folder) for folder in folders)
+        self._clips = tuple(clip for dataset in self._datasets for clip in dataset.clips)
+        self._first = np.cumsum([0, *(len(dataset) for dataset in self._datasets)])
+        self.classes, self.vocabulary, self.idle = classes_of(self._datasets, experiment.vocabulary)
+        number = {gloss: i for i, gloss in enumerate(self.classes)}
+        self.names = tuple(clip.name for clip in self._clips)
+        if len(set(self.names)) != len(self.names):
+            raise UsageError("data.dataset", "two of its datasets have a clip of one name", "rename one")
+        self.signers = tuple(clip.signer for clip in self._clips)
+        self.labels = np.array([number[clip.gloss] for clip in self._clips], np.int64)
+        self.folds = np.array([clip.fold for clip in self._clips])
+        self.dataset = np.repeat([d.name for d in self._datasets], [len(d) for d in self._datasets])
+        identities = [dataset.identity for dataset in self._datasets]
+        self.identity = (
+            identities[0]
+            if len(identities) == 1
+            else hashlib.sha256(" ".join(identities).encode()).hexdigest()
+        )
+        extractors = {str(dataset.provenance.get("extractor", "")) for dataset in self._datasets}
+        self.extractor = extractors.pop() if len(extractors) == 1 else ""
         self._data = experiment.data
         self._augmentation = experiment.augmentation
-        self._splits = _dataset_splits(self.dataset, experiment.data)
+        self._kept: dict[tuple[int, int], tuple[Array, Array]] = {}
+        self._kept_bytes = 0
+        self._splits = {split.name: self._split(split) for split in experiment.data.split or (OFFICIAL,)}
 
     def splits(self) -> dict[str, Split]:
-        """The splits of the experiment, or the official one."""
+        """The splits of the experiment by name, or the official one."""
         return self._splits
 
+    def points(self, row: int, indices: NDArray[np.int64]) -> Array:
+        """Chosen whole-body keypoints of a clip (T, len(indices), 4); see `Dataset.points`."""
+        which = int(np.searchsorted(self._first, row, side="right")) - 1
+        return self._datasets[which].points(int(row - self._first[which]), indices)
+
     def inputs(self, rows: Rows, network: NetworkSettings, rng: np.random.Generator | None) -> Array:
-        """See `ClipSource.inputs`."""
+        """Network inputs (len(rows), ...) of some clips; varied when a generator is given."""
         if network.kind == "sstcn":
-            clips = [place(self.dataset.points(int(row), _EVERY_KEYPOINT)) for row in rows]
+            clips = [place(self.points(int(row), _EVERY_KEYPOINT)) for row in rows]
             return heatmap_batch(clips, network, network.augmentation or self._augmentation, rng)
         if network.kind == "r2plus1d":
             return self._pictures(rows, rng)
@@ -152,23 +164,84 @@ class DatasetSource:
         return normalised_input(*self.prepared(rows, window), network, amount, rng)
 
     def prepared(self, rows: Rows, window: int) -> tuple[Array, Array]:
-        """See `ClipSource.prepared`."""
-        made = [prepare(self.dataset.points(int(row), WHOLE_BODY_INDEX), window) for row in rows]
-        return np.stack([m.joints for m in made]), np.stack([m.seen for m in made])
+        """Joints (len(rows), window, 49, 3) and seen (len(rows), window, 49), see `prepare`."""
+        made = [self._prepared(int(row), window) for row in rows]
+        return np.stack([joints for joints, _ in made]), np.stack([seen for _, seen in made])
+
+    def _prepared(self, row: int, window: int) -> tuple[Array, Array]:
+        kept = self._kept.get((row, window))
+        if kept is not None:
+            return kept
+        clip = prepare(self.points(row, WHOLE_BODY_INDEX), window)
+        made = clip.joints, clip.seen
+        size = clip.joints.nbytes + clip.seen.nbytes
+        if self._kept_bytes + size <= KEPT_BYTES:
+            self._kept[row, window] = made
+            self._kept_bytes += size
+        return made
+
+    def _split(self, settings: SplitSettings) -> Split:
+        train = self._select(settings.train)
+        if not len(train):
+            raise UsageError(
+                " ".join(str(dataset.folder) for dataset in self._datasets),
+                f"no available clip trains in split {settings.name!r}",
+                "see: signlens dataset info",
+            )
+        scored = {VALIDATION: self._select(settings.validation), TEST: self._select(settings.test)}
+        for name, rows in scored.items():
+            if np.isin(rows, train).any():
+                raise UsageError(
+                    " ".join(str(dataset.folder) for dataset in self._datasets),
+                    f"split {settings.name!r} trains on clips of its own {name}",
+                    "correct the experiment",
+                )
+        target = np.isin(train, self._select(settings.target)) if settings.target else None
+        return Split(settings.name, train, {n: rows for n, rows in scored.items() if len(rows)}, target)
+
+    def _select(self, wanted: Selections) -> Rows:
+        selections = (wanted,) if isinstance(wanted, Selection) else wanted
+        for selection in selections:
+            self._check(selection)
+        return np.array(
+            [row for row, clip in enumerate(self._clips) if clip.available and self._in(row, selections)],
+            np.int64,
+        )
+
+    def _check(self, selection: Selection) -> None:
+        known = [dataset.name for dataset in self._datasets]
+        for name in selection.dataset:
+            if name not in known:
+                raise UsageError("data.split", f"there is no dataset {name!r}", f"give {', '.join(known)}")
+        for pattern in (*selection.gloss, *selection.without):
+            if not fnmatch.filter(self.classes, pattern):
+                raise UsageError("data.split", f"no gloss is like {pattern!r}", "see: signlens dataset info")
+
+    def _in(self, row: int, selections: tuple[Selection, ...]) -> bool:
+        clip = self._clips[row]
+        return any(
+            (not one.dataset or self.dataset[row] in one.dataset)
+            and (not one.split or clip.split in one.split)
+            and (not one.fold or clip.fold in one.fold)
+            and (not one.signer or clip.signer in one.signer)
+            and (not one.gloss or _like(clip.gloss, one.gloss))
+            and not _like(clip.gloss, one.without)
+            for one in selections
+        )
 
     def _pictures(self, rows: Rows, rng: np.random.Generator | None) -> Array:
         from signlens.models.rgb_input import evaluation_clips, training_clip
 
         found = []
         for row in rows:
-            clip = self.dataset.clips[int(row)]
+            clip = self._clips[int(row)]
             video = Path(self._data.videos) / clip.source
             if not self._data.videos or not video.is_file():
                 raise InputRejected(
                     video, f"the video of clip {clip.name} is not there", "name its folder as data.videos"
                 )
             poses = PoseClip(
-                self.dataset.points(int(row), _EVERY_KEYPOINT),
+                self.points(int(row), _EVERY_KEYPOINT),
                 face_mesh=None,
                 times=np.arange(clip.frames, dtype=np.float64),
                 fps=1.0,
@@ -184,7 +257,7 @@ class DatasetSource:
         clips = np.stack(
             [
                 clip_tensor(
-                    nodes_in_pixels(self.dataset.points(int(row), index)),
+                    nodes_in_pixels(self.points(int(row), index)),
                     network.stream,
                     network.frames or FRAMES,
                 )
@@ -254,46 +327,25 @@ OFFICIAL = SplitSettings(
 )
 
 
-def _dataset_splits(dataset: Dataset, settings: DataSettings) -> dict[str, Split]:
-    found = {}
-    for split in settings.split or (OFFICIAL,):
-        train = _select(dataset, split.train)
-        score = {
-            name: rows
-            for name, rows in (
-                (VALIDATION, _select(dataset, split.validation)),
-                (TEST, _select(dataset, split.test)),
-            )
-            if len(rows)
-        }
-        if not len(train):
-            raise UsageError(
-                dataset.folder,
-                f"no available clip trains in split {split.name!r}",
-                "see: signlens dataset info",
-            )
-        for name, rows in score.items():
-            if np.isin(rows, train).any():
-                raise UsageError(
-                    dataset.folder,
-                    f"split {split.name!r} trains on clips of its own {name}",
-                    "correct the experiment",
-                )
-        found[split.name] = Split(split.name, train, score)
-    return found
+def classes_of(
+    datasets: Sequence[Dataset], settings: VocabularySettings
+) -> tuple[tuple[str, ...], int, int | None]:
+    """Class names in order, how many of them are the vocabulary, and the class of idle clips.
+
+    Raises:
+        UsageError: No clip shows what is named idle, or nothing is left to answer.
+    """
+    found = dict.fromkeys(gloss for dataset in datasets for gloss in dataset.glosses)
+    glosses = list(found) if len(datasets) == 1 else sorted(found)
+    if settings.idle and settings.idle not in found:
+        raise UsageError("vocabulary.idle", f"no dataset has the gloss {settings.idle!r}", "correct it")
+    outside = [g for g in glosses if g != settings.idle and _like(g, settings.outside)]
+    known = [g for g in glosses if g != settings.idle and g not in outside]
+    if not known:
+        raise UsageError("vocabulary.outside", "leaves no gloss to answer", "name fewer patterns")
+    idle = [settings.idle] if settings.idle else []
+    return (*known, *idle, *outside), len(known), len(known) if idle else None
 
 
-def _select(dataset: Dataset, selection: Selection) -> Rows:
-    if selection.empty:
-        return np.zeros(0, np.int64)
-    return np.array(
-        [
-            row
-            for row, clip in enumerate(dataset.clips)
-            if clip.available
-            and (not selection.split or clip.split in selection.split)
-            and (not selection.fold or clip.fold in selection.fold)
-            and (not selection.signer or clip.signer in selection.signer)
-        ],
-        np.int64,
-    )
+def _like(gloss: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(gloss, pattern) for pattern in patterns)

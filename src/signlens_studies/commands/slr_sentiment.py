@@ -10,6 +10,7 @@ import typer
 
 from signlens.cli.shared import AsJson, errors_to_exit_codes, print_json, say
 from signlens.errors import UsageError
+from signlens.optional import require_extra
 
 app = typer.Typer(help="The sentiment-enhanced SLR paper (its tables: `signlens reproduce`).")
 
@@ -93,3 +94,19 @@ def suggest_gloss_map(
             if against is not None:
                 say(f"Beside {by_hand.name}:\n{study.table(rows)}")
         say(study.TERMS)
+
+
+@app.command("fuse")
+def fuse(
+    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment's file.")],
+    data: Annotated[Path, typer.Option("--data", help="Whose scores to fuse: a run, or a scores file.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of what is learned.")],
+) -> None:
+    """Train what joins the scores of networks: the paper's fusion networks, and the stack beside them."""
+    with errors_to_exit_codes():
+        try:
+            from signlens_studies.slr_sentiment.fusion import train_fusion
+        except ImportError as error:
+            raise require_extra("train", error.name or "torch") from None
+        train_fusion(experiment, data, out, say)
+        typer.echo(f"{out}: signlens reproduce table14 (or table7, final-fusion) --run {out} prints tables")

@@ -72,13 +72,12 @@ def shipped_scorer() -> tuple[Scorer, tuple[str, ...], str]:
 
 
 def run_scorer(
-    run_folder: Path, data: Path, split: str, networks: Sequence[str] = ()
+    run_folder: Path, split: str, networks: Sequence[str] = ()
 ) -> tuple[Scorer, tuple[str, ...], str]:
     """The networks of a run that trained on one split, with SAM-SLR's weights beside the hand shape's.
 
     Args:
         run_folder: Folder that ``signlens train signlens_studies/starter/starter.toml`` wrote.
-        data: Folder of the landmark sets.
         split: ``traduttore-1-to-2`` or ``traduttore-2-to-1``.
         networks: Which networks; those that are there when empty.
 
@@ -87,23 +86,21 @@ def run_scorer(
     """
     from signlens.models.ensemble import ensemble
     from signlens.models.inputs import network_input
-    from signlens.training.experiment import load_experiment
-    from signlens.training.run import load_network, open_source, piece_folder
+    from signlens.training.pieces import load_network
+    from signlens.training.run import piece_folder
+    from signlens_studies.starter.tasks import open_starter_run
 
-    recipe = run_folder / "experiment.toml"
-    experiment = load_experiment(
-        recipe if recipe.is_file() else Path("src/signlens_studies/starter/starter.toml")
-    )
+    opened = open_starter_run(run_folder)
+    experiment, source = opened.experiment, opened.source
     wanted = list(networks) or list(experiment.networks)
     there = [n for n in wanted if (piece_folder(run_folder, (n, split)) / "model.safetensors").is_file()]
     if not there or (networks and len(there) < len(networks)):
         missing = ", ".join(n for n in wanted if n not in there)
         raise PartMissing(run_folder, f"{missing} has not been trained on {split}", "train the run first")
-    source = open_source(data, experiment)
     sessions = {}
     for name in there:
         network = load_network(run_folder, experiment, (name, split), len(source.classes))
-        some = source.inputs(np.arange(4), experiment.networks[name], None)
+        some = source.inputs(source.splits()[split].train[:4], experiment.networks[name], None)
         sessions[name] = _onnx_session(network, some)
     weights = _run_weights(sessions)
 
@@ -133,7 +130,7 @@ def _onnx_session(network: Any, example: NDArray[np.float32]) -> Any:
     """A trained network in ONNX Runtime, as it would ship: twice as fast as PyTorch on one core."""
     import onnxruntime
 
-    from signlens.training.export import export_onnx
+    from signlens.training.onnx_export import export_onnx
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -145,6 +142,9 @@ def _onnx_session(network: Any, example: NDArray[np.float32]) -> Any:
 
 def _run_weights(networks: Iterable[str]) -> dict[str, float]:
     """SAM-SLR's weights for its streams, and twice their sum for what reads the hands' shape."""
-    from signlens_studies.starter.results import weights_with
+    from signlens.models.ensemble import SAM_SLR_WEIGHTS
 
-    return {name: w for name, w in weights_with(2 / 3, networks).items() if name in networks}
+    names = list(networks)
+    hands = [name for name in names if name not in SAM_SLR_WEIGHTS]
+    of_hands = 2 * sum(SAM_SLR_WEIGHTS.values()) / max(len(hands), 1)
+    return {name: SAM_SLR_WEIGHTS.get(name, of_hands) for name in names}

@@ -40,7 +40,7 @@ def open_networks(
     if run is None:
         scorer, classes, about = shipped_scorer()
     else:
-        scorer, classes, about = run_scorer(run, data, split, networks)
+        scorer, classes, about = run_scorer(run, split, networks)
     recordings = load_recordings(data / "traduttore-asl", recordings_of, per_word)
     print(f"{len(recordings)} clips of {recordings_of}, {about}")
     return recordings, scorer, classes, about

@@ -125,12 +125,13 @@ def map_run(run: Path, seed: int) -> tuple[EmbeddingMap, Any]:
         UsageError: The folder is no run's.
     """
     from signlens.training import run as runs
-    from signlens.training.command import open_run
     from signlens.training.distributed import ALONE
     from signlens.training.loop import infer
+    from signlens.training.pieces import load_network
+    from signlens.training.run import open_run
 
-    experiment, data = open_run(run)
-    source = runs.open_source(data, experiment)
+    opened = open_run(run)
+    experiment, source = opened.experiment, opened.source
     wanted = list(dict.fromkeys(split for _, split in runs.pieces_of(source, experiment)))
     done = [
         s for s in wanted if all(runs.trained_digest(run, (n, s)) is not None for n in experiment.networks)
@@ -145,7 +146,7 @@ def map_run(run: Path, seed: int) -> tuple[EmbeddingMap, Any]:
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, MOST_CLIPS).round().astype(int))]
     vectors = {}
     for network, settings in experiment.networks.items():
-        model = runs.load_network(run, experiment, (network, split.name), len(source.classes))
+        model = load_network(run, experiment, (network, split.name), len(source.classes))
         _, vectors[network] = infer(model, source, settings, rows, ALONE)
     glosses = tuple(source.classes[source.labels[row]] for row in rows)
     groups, group, emotional = group_glosses(glosses)

@@ -25,7 +25,7 @@ from signlens_studies.retrieval.recall import AT, Found, look_up
 
 if TYPE_CHECKING:
     from signlens.training.experiment import Experiment
-    from signlens_studies.starter.clips import StarterSource
+    from signlens.training.sources import ClipSource
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -432,7 +432,7 @@ class OpenedRun:
 
     folder: Path
     experiment: Experiment
-    source: StarterSource
+    source: ClipSource
     prefix: str = ""
 
     def has(self, splits: Sequence[str]) -> bool:
@@ -453,16 +453,10 @@ def open_starter_run(folder: Path) -> OpenedRun:
         UsageError: The folder is no run's, or the run is of other data.
         InputRejected: The landmark sets are missing.
     """
-    from signlens.training.command import open_run
-    from signlens.training.experiment import STARTER_SETS
-    from signlens_studies.starter.clips import StarterSource
+    from signlens_studies.starter.tasks import open_starter_run as open_run
 
-    experiment, data = open_run(folder)
-    if experiment.data.dataset != STARTER_SETS:
-        raise UsageError(
-            folder, "was trained on a dataset of its own", f"give a run on {STARTER_SETS}, see experiments/"
-        )
-    return OpenedRun(folder, experiment, StarterSource(data, experiment))
+    run = open_run(folder)
+    return OpenedRun(folder, run.experiment, run.source)
 
 
 def study_run(
@@ -535,7 +529,7 @@ def _part(runs: Sequence[OpenedRun], task: SearchTask, split_name: str, warping:
     Raises:
         PartMissing: A piece has not been trained, or dtaidistance is not installed.
     """
-    from signlens_studies.starter.clips import SHARED_WORDS
+    from signlens_studies.starter.tasks import SHARED_WORDS
 
     source = runs[0].source
     split = source.splits()[split_name]
@@ -590,13 +584,14 @@ def _compare(
 
 def _embeddings(run: OpenedRun, network: str, split: str, subset: str, rows: Rows) -> NDArray[np.float32]:
     """(len(rows), D) by a split's own network; what the run has scored is taken from there."""
-    from signlens.training import run as runs
     from signlens.training.distributed import ALONE
     from signlens.training.loop import infer
+    from signlens.training.pieces import load_network
+    from signlens.training.run import load_embedding, load_scores
 
     piece = (network, split)
-    scored, _ = runs.load_scores(run.folder, piece, subset)
-    kept = runs.load_embedding(run.folder, piece, subset)
+    scored, _ = load_scores(run.folder, piece, subset)
+    kept = load_embedding(run.folder, piece, subset)
     place = {int(row): at for at, row in enumerate(scored)}
     found = np.zeros((len(rows), kept.shape[1]), np.float32)
     rest = np.array([at for at, row in enumerate(rows) if int(row) not in place], np.int64)
@@ -604,7 +599,7 @@ def _embeddings(run: OpenedRun, network: str, split: str, subset: str, rows: Row
         if int(row) in place:
             found[at] = kept[place[int(row)]]
     if len(rest):
-        model = runs.load_network(run.folder, run.experiment, piece, len(run.source.classes))
+        model = load_network(run.folder, run.experiment, piece, len(run.source.classes))
         _, found[rest] = infer(model, run.source, run.experiment.networks[network], rows[rest], ALONE)
     return found
 

@@ -47,20 +47,18 @@ def ablations(run: Path, draws: int = 2000, seed: int = 0) -> Reproduction:
     """
     # Only here: the other tables are printed without PyTorch.
     try:
-        from signlens.training import command
-        from signlens.training import run as runs
         from signlens_studies.sam_slr import streams
-        from signlens_studies.starter.clips import StarterSource
+        from signlens_studies.starter.tasks import open_starter_run
     except ImportError as error:
         raise require_extra("train", error.name or "torch") from None
-    experiment, data = command.open_run(run)
-    source = runs.open_source(data, experiment)
-    if not isinstance(source, StarterSource) or not set(PUBLISHED) <= set(experiment.networks):
+    opened = open_starter_run(run)
+    experiment, source = opened.experiment, opened.source
+    if not set(PUBLISHED) <= set(experiment.networks):
         raise UsageError(run, "is no run of the ablations", "train signlens_studies/sam_slr/ablations.toml")
     rows = []
     clips = {}
     for task in streams.TASKS:
-        scored = streams.score_task(run, source, experiment, task)
+        scored = streams.score_task(opened, task)
         right = {name: top_k_hits(values, scored.labels, 1) for name, values in scored.logits.items()}
         clips[task.name] = len(scored.labels)
         for name, published in PUBLISHED.items():

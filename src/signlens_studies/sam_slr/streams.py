@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,9 @@ from numpy.typing import NDArray
 from signlens.evaluation.metrics import Interval, bootstrap, top_k_hits
 from signlens.fusion.learned_weights import ChosenWeights, choose_weights
 from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble
-from signlens.training import run as runs
-from signlens.training.experiment import Experiment
+from signlens.training.run import Run, load_scores
 from signlens.training.sources import TEST
-from signlens_studies.starter.clips import FOLDS, SHARED_WORDS, StarterSource
+from signlens_studies.starter.tasks import BACK, FOLDS, FORTH, SHARED_WORDS
 
 FIXED, CHOSEN = "four streams, SAM-SLR's weights", "four streams, weights chosen on validation"
 
@@ -36,9 +34,9 @@ class Task:
 
 
 TASKS = (
-    Task("WLASL50-real", tuple(f"wlasl-fold-{k}" for k in range(FOLDS))),
-    Task("Traduttore 1 to 2", ("traduttore-1-to-2",), SHARED_WORDS),
-    Task("Traduttore 2 to 1", ("traduttore-2-to-1",), SHARED_WORDS),
+    Task("WLASL50-real", FOLDS),
+    Task("Traduttore 1 to 2", (FORTH,), SHARED_WORDS),
+    Task("Traduttore 2 to 1", (BACK,), SHARED_WORDS),
 )
 
 
@@ -57,7 +55,7 @@ class ScoredTask:
     parts: NDArray[np.int64]
 
 
-def score_task(run: Path, source: StarterSource, experiment: Experiment, task: Task) -> ScoredTask:
+def score_task(run: Run, task: Task) -> ScoredTask:
     """A run's scores on a task, narrowed to its glosses.
 
     Raises:
@@ -65,8 +63,9 @@ def score_task(run: Path, source: StarterSource, experiment: Experiment, task: T
     """
     labels = parts = chosen = glosses = np.zeros(0, np.int64)
     logits = {}
-    for network in experiment.networks:
-        found = [runs.load_scores(run, (network, split), TEST) for split in task.splits]
+    source = run.source
+    for network in run.experiment.networks:
+        found = [load_scores(run.folder, (network, split), TEST) for split in task.splits]
         labels = source.labels[np.concatenate([rows for rows, _ in found])]
         parts = np.repeat(np.arange(len(found)), [len(rows) for rows, _ in found])
         glosses = np.unique(labels)
@@ -95,9 +94,7 @@ class StreamTable:
     rows: dict[str, tuple[Interval, Interval]]
 
 
-def stream_tables(
-    run: Path, source: StarterSource, experiment: Experiment
-) -> tuple[list[StreamTable], ChosenWeights]:
+def stream_tables(run: Run) -> tuple[list[StreamTable], ChosenWeights]:
     """A table for each task, and the weights that WLASL50-real's out-of-fold clips choose.
 
     Weights are chosen on WLASL50-real: for the clips of a fold on the other folds, and on all of it for
@@ -107,10 +104,10 @@ def stream_tables(
         PartMissing: A network has not been trained.
     """
     tables = []
-    validation = score_task(run, source, experiment, TASKS[0])
+    validation = score_task(run, TASKS[0])
     chosen = choose_weights(validation.logits, validation.labels, folds=validation.parts)
     for task in TASKS:
-        scored = score_task(run, source, experiment, task)
+        scored = score_task(run, task)
         systems = dict(scored.logits)
         if set(SAM_SLR_WEIGHTS) <= set(systems):
             systems[FIXED] = ensemble(scored.logits, SAM_SLR_WEIGHTS)

@@ -39,13 +39,13 @@ from signlens.fusion.stack import STACK, STACK_WITH_BIAS, Parts, Vote
 from signlens.fusion.stack_learning import choose_stack, learn_stack
 from signlens.models.ensemble import fit_temperature, log_softmax
 from signlens.retrieval.votes import retrieval_terms
-from signlens.training.fusion_clips import (
+from signlens.training.calibration import ensemble_weights
+from signlens_studies.slr_sentiment.fusion_clips import (
     Features,
     FusionClips,
     FusionPart,
     clips_of_run,
     clips_of_scores,
-    ensemble_weights,
     features,
     log_probabilities,
 )
@@ -200,15 +200,10 @@ def _open_clips(experiment: FusionExperiment, data: Path, progress: Progress) ->
         if experiment.splits or experiment.transfer:
             raise UsageError(data, "a scores file has no splits to name", "leave out splits and transfer")
         return clips_of_scores(data, in_sample=IN_SAMPLE in experiment.provenance, seed=experiment.seed)
-    from signlens.training.command import open_run
-    from signlens.training.run import open_source
+    from signlens.training.run import open_run
 
-    signs, place = open_run(data)
-    source = open_source(place, signs)
     return clips_of_run(
-        data,
-        signs,
-        source,
+        open_run(data),
         experiment.splits,
         experiment.transfer,
         in_sample=IN_SAMPLE in experiment.provenance,
@@ -237,7 +232,10 @@ def _fit_part(
     vote = Vote()
     # The ensemble is what it is: weights and temperature come from out-of-fold scores wherever there are any.
     teachers = part.fit.get(OUT_OF_FOLD) or part.fit[IN_SAMPLE]
-    weights = ensemble_weights(teachers)
+    weights = ensemble_weights(
+        {n: np.concatenate([one.logits[n] for one in teachers]) for n in teachers[0].logits},
+        np.concatenate([one.labels for one in teachers]),
+    )
     fitted = {
         side: features(sets, weights, emotion, experiment.reductions, vote, experiment.space)
         for side, sets in part.fit.items()

@@ -6,18 +6,17 @@ Read without PyTorch, so that tables are printed without it.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import PartMissing, UsageError
-from signlens.training.experiment import _build
+from signlens.settings_file import load_settings, read_toml
 
 OUT_OF_FOLD, IN_SAMPLE = "out_of_fold", "in_sample"
 PROVENANCES = (OUT_OF_FOLD, IN_SAMPLE)
@@ -52,13 +51,26 @@ class HeadSettings:
         dropout: After the first hidden layer.
     """
 
-    architecture: str
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    architecture: Literal["two_hidden", "one_hidden", "linear", "with_retrieval"]
     steps: int
-    retrieval: str = ""
+    retrieval: Literal["", "one_hot", "top_10", "top_20", "top_50", "mean"] = ""
     learning_rate: float = 0.01
     weight_decay: float = 0.0
     batch: int = 64
     dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: A value out of range.
+        """
+        if (self.architecture == WITH_RETRIEVAL) != bool(self.retrieval):
+            raise ValueError(f"{WITH_RETRIEVAL} and retrieval go together: give both or none")
+        if self.steps < 1 or self.batch < 1 or not self.learning_rate > 0 or not 0 <= self.dropout < 1:
+            raise ValueError("a value is out of range: steps, batch, learning_rate > 0; dropout 0..1")
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,8 @@ class FusionExperiment:
         heads: The networks by name.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
     name: str
     seed: int = 0
     provenance: tuple[str, ...] = (OUT_OF_FOLD,)
@@ -88,6 +102,20 @@ class FusionExperiment:
     stack: bool = False
     heads: dict[str, HeadSettings] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Check what the file asks for.
+
+        Raises:
+            ValueError: Nothing, or a name that no file can have.
+        """
+        if not self.provenance or set(self.provenance) - set(PROVENANCES):
+            raise ValueError(f"provenance {list(self.provenance)}: give out_of_fold, in_sample, or both")
+        if not self.heads and not self.stack:
+            raise ValueError("names no head and no stack: add [heads.NAME] or stack = true")
+        for name in self.heads:
+            if not name.replace("_", "").isalnum():
+                raise ValueError(f"{name!r} is not the name of a head: use letters, digits and _")
+
     @property
     def reductions(self) -> tuple[str, ...]:
         """Those that a head reads."""
@@ -97,53 +125,19 @@ class FusionExperiment:
 def is_fusion_experiment(path: Path) -> bool:
     """Whether a file is an experiment of this kind: it has a table ``heads`` or asks for a stack."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        table = read_toml(path)
+    except UsageError:
         return False
     return "heads" in table or "stack" in table
 
 
 def load_fusion_experiment(path: Path) -> FusionExperiment:
-    """Read an experiment file."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise UsageError(path, "there is no such experiment file", "see experiments/") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(path, f"is not TOML ({error})", "correct it") from None
-    heads = table.get("heads", {})
-    if not isinstance(heads, dict):
-        raise UsageError(path, "heads is not a table", "write [heads.NAME]")
-    table["heads"] = {name: _head(name, entry, path) for name, entry in heads.items()}
-    made = _build(FusionExperiment, table, "the file", path)
-    unknown = [p for p in made.provenance if p not in PROVENANCES]
-    if unknown or not made.provenance:
-        raise UsageError(
-            path, f"provenance {list(made.provenance)}", f"give some of {', '.join(PROVENANCES)}"
-        )
-    if not made.heads and not made.stack:
-        raise UsageError(path, "names no head and no stack", "add [heads.NAME] or stack = true")
-    return made
+    """Read an experiment file.
 
-
-def _head(name: str, entry: Any, path: Path) -> HeadSettings:
-    where = f"[heads.{name}]"
-    head = _build(HeadSettings, entry, where, path)
-    if not name.replace("_", "").isalnum():
-        raise UsageError(path, f"{where} is not a name", "use letters, digits and _")
-    if head.architecture not in ARCHITECTURES:
-        raise UsageError(
-            path, f"architecture {head.architecture!r} of {where}", f"choose from {', '.join(ARCHITECTURES)}"
-        )
-    if (head.architecture == WITH_RETRIEVAL) != bool(head.retrieval):
-        raise UsageError(path, f"{where}: {WITH_RETRIEVAL} and retrieval go together", "give both or none")
-    if head.retrieval and head.retrieval not in REDUCTIONS:
-        raise UsageError(
-            path, f"retrieval {head.retrieval!r} of {where}", f"choose from {', '.join(REDUCTIONS)}"
-        )
-    if head.steps < 1 or head.batch < 1 or not head.learning_rate > 0 or not 0 <= head.dropout < 1:
-        raise UsageError(path, f"{where} has a value out of range", "steps, batch, rate > 0; dropout 0..1")
-    return head
+    Raises:
+        UsageError: It is missing, is not TOML, or holds an unknown key or a value out of range.
+    """
+    return load_settings(path, FusionExperiment)
 
 
 # -- a finished run ---------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.datasets.folder import FRAME_HEIGHTS
-from signlens.datasets.importing import Found
+from signlens.datasets.folder import FRAME_HEIGHTS, Dataset
+from signlens.datasets.importing import Found, import_dataset
 from signlens.datasets.labels import LabelledClip, Labels
 from signlens.datasets.tables import TableRow, read_csv
 from signlens.errors import InputRejected
@@ -171,6 +171,25 @@ def open_wlasl50(folder: Path) -> tuple[Labels, LandmarkPoses]:
     return _labels("wlasl50", clips, table), LandmarkPoses(
         folder / "clips.npz", entries, (30, 170), _wlasl50_points
     )
+
+
+def write_datasets(data: Path, out: Path) -> tuple[Dataset, ...]:
+    """Write both sets as dataset folders, ``traduttore`` and ``wlasl50``.
+
+    Args:
+        data: Folder that holds ``traduttore-asl`` and ``wlasl50-real``.
+        out: Folder to write them into.
+
+    Raises:
+        InputRejected: A set is missing.
+    """
+    made = []
+    for name, (labels, poses) in (
+        ("traduttore", open_traduttore(data / "traduttore-asl")),
+        ("wlasl50", open_wlasl50(data / "wlasl50-real")),
+    ):
+        made.append(import_dataset(labels, poses, out / name, name=name, keypoints="signing"))
+    return tuple(made)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What it is worth to leave open which hand leads, where both do about the same.
 
-    python -m signlens_studies.starter.leading_hand --run runs/shipped
+    python -m signlens_studies starter leading-hand runs/shipped
 
 A clip is mirrored where its left hand leads. In two-handed signs one hand may lead by next to nothing, and
 then a little noise decides. `SignModel.score` averages over both (`signlens.models.inputs`); here the
@@ -11,25 +11,22 @@ when, in the mean, the two change places.
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import SignLensError
 from signlens.evaluation.comparison import mcnemar
 from signlens.evaluation.metrics import Interval, bootstrap, top_k_hits
-from signlens.files import whole_file
+from signlens.models.ensemble import ensemble
 from signlens.models.inputs import either_hand_leading, network_input
-from signlens.skeleton.normalise import prepare
-
-if TYPE_CHECKING:
-    from signlens_studies.retrieval.search_study import OpenedRun
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX, prepare
+from signlens.training.calibration import ensemble_weights
+from signlens.training.pieces import load_network
+from signlens.training.run import Run
+from signlens.training.sources import TEST
+from signlens_studies.starter.results import tested_clips
+from signlens_studies.starter.tasks import BACK, FOLDS, FORTH, SHARED_WORDS
 
 Scores = NDArray[np.float64]
 
@@ -106,43 +103,24 @@ def compare(
     )
 
 
-def study(run_folder: Path) -> list[LeadingHand]:
+def study(run: Run) -> list[LeadingHand]:
     """Every task whose splits a run of the starter's networks has trained.
 
-    The ensemble has SAM-SLR's weights for its streams and a weight for what reads the hands' shape that is
-    learned on all folds' scores: it is the same on both sides of every comparison.
-
-    Args:
-        run_folder: Folder of the run.
+    The ensemble's weights are learned on all folds' scores: they are the same on both sides of every
+    comparison.
 
     Raises:
-        UsageError: The folder is no run of the starter's networks.
-        InputRejected: The landmark sets are missing.
         PartMissing: A network has not been trained.
     """
-    from signlens.training.fusion_clips import ScoredClips, ensemble_weights
-    from signlens.training.run import load_scores
-    from signlens.training.sources import TEST
-    from signlens_studies.retrieval.search_study import open_starter_run
-    from signlens_studies.starter.clips import FOLDS, SHARED_WORDS
-
-    run = open_starter_run(run_folder)
-    folds = tuple(f"wlasl-fold-{k}" for k in range(FOLDS))
-    scored = []
-    for split in folds:
-        found = {n: load_scores(run_folder, (n, split), TEST) for n in run.experiment.networks}
-        rows = next(iter(found.values()))[0]
-        logits = {n: values for n, (_, values) in found.items()}
-        names = np.array([run.source.names[i] for i in rows])
-        scored.append(ScoredClips(names, run.source.labels[rows], logits))
-    weights = ensemble_weights(tuple(scored))
-    vocabulary = np.unique(np.concatenate([one.labels for one in scored]))
+    clips = tested_clips(run, FOLDS)
+    weights = ensemble_weights(clips.logits, clips.labels, run.experiment.export.groups)
+    vocabulary = np.unique(clips.labels)
     words = np.array([run.source.classes.index(word) for word in SHARED_WORDS])
     made = []
     for task, splits, classes in (
-        ("WLASL50-real, five folds", folds, vocabulary),
-        ("Traduttore, recorder1 -> recorder2", ("traduttore-1-to-2",), words),
-        ("Traduttore, recorder2 + 3 -> recorder1", ("traduttore-2-to-1",), words),
+        ("WLASL50-real, five folds", FOLDS, vocabulary),
+        ("Traduttore, recorder1 -> recorder2", (FORTH,), words),
+        ("Traduttore, recorder2 + 3 -> recorder1", (BACK,), words),
     ):
         parts = [_answers(run, split, classes, weights) for split in splits]
         fixed, averaged, other, swapped, labels = (np.concatenate(c) for c in zip(*parts, strict=True))
@@ -152,12 +130,9 @@ def study(run_folder: Path) -> list[LeadingHand]:
 
 
 def _answers(
-    run: OpenedRun, split: str, classes: NDArray[np.int64], weights: dict[str, float]
+    run: Run, split: str, classes: NDArray[np.int64], weights: dict[str, float]
 ) -> tuple[Scores, Scores, Scores, Scores, NDArray[np.int64]]:
     """Log-probabilities over some classes, in order: likelier hand, mean, other, mean swapped; and labels."""
-    from signlens.models.ensemble import ensemble
-    from signlens.training.sources import TEST
-
     source = run.source
     rows = source.splits()[split].score[TEST]
     rows = rows[np.isin(source.labels[rows], classes)]
@@ -171,16 +146,14 @@ def _answers(
 
 
 def _both_views(
-    run: OpenedRun, piece: tuple[str, str], rows: NDArray[np.int64]
+    run: Run, piece: tuple[str, str], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Logits (N, C) with the likelier and with the other hand leading, the same where plain; doubt (N, 1)."""
     import torch
 
-    from signlens.training.run import load_network
-
     settings = run.experiment.networks[piece[0]]
     window = settings.frames or settings.window
-    clips = [prepare(run.source.corpus.clips[int(row)].points, window) for row in rows]
+    clips = [prepare(run.source.points(int(row), WHOLE_BODY_INDEX), window) for row in rows]
     views = [either_hand_leading(clip) for clip in clips]
     joints, seen = (np.concatenate([view[part] for view in views]) for part in (0, 1))
     graph = str(settings.shape.get("graph", "reduced"))
@@ -197,20 +170,8 @@ def _both_views(
 _BATCH = 64
 
 
-def main(arguments: list[str] | None = None) -> int:
+def print_table(made: list[LeadingHand]) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m signlens_studies.starter.leading_hand", description=__doc__
-    )
-    parser.add_argument(
-        "--run",
-        type=Path,
-        required=True,
-        help="a run of signlens_studies/starter/shipped.toml",
-    )
-    parser.add_argument("--out", type=Path, help="also write everything as JSON")
-    options = parser.parse_args(arguments)
-    made = study(options.run)
     print(
         "| task | clips | in doubt | top-1, one hand | mean of both | difference | won / lost, p "
         "| likelihood | answers that hang on it |"
@@ -219,22 +180,10 @@ def main(arguments: list[str] | None = None) -> int:
     for row in made:
         print(
             f"| {row.task} | {row.clips} | {row.doubtful} | {row.fixed.value:.1f} | {row.averaged.value:.1f} "
-            f"| {_said(row.difference, 1)} | {row.won} / {row.lost}, {row.p_value:.2g} "
-            f"| {_said(row.likelihood, 4)} | {row.flipped:.0f} % / {row.flipped_averaged:.0f} % |"
+            f"| {_with_interval(row.difference, 1)} | {row.won} / {row.lost}, {row.p_value:.2g} "
+            f"| {_with_interval(row.likelihood, 4)} | {row.flipped:.0f} % / {row.flipped_averaged:.0f} % |"
         )
-    if options.out is not None:
-        with whole_file(options.out) as part:
-            part.write_text(json.dumps([asdict(row) for row in made], indent=1) + "\n", encoding="utf-8")
-    return 0
 
 
-def _said(value: Interval, digits: int) -> str:
+def _with_interval(value: Interval, digits: int) -> str:
     return f"{value.value:+.{digits}f} ({value.low:+.{digits}f} to {value.high:+.{digits}f})"
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except SignLensError as error:
-        print(f"signlens: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)

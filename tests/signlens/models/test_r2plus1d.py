@@ -156,7 +156,7 @@ def test_other_weights_are_refused(model: R2Plus1D, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_it_exports_to_onnx(model: R2Plus1D, tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="export needs the [train] extra")
-    from signlens.training.export import export_onnx
+    from signlens.training.onnx_export import export_onnx
 
     export_onnx(model, small_input().numpy().astype(np.float32), tmp_path / "rgb.onnx")
     assert (tmp_path / "rgb.onnx").stat().st_size > 100e6

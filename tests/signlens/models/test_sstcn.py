@@ -243,7 +243,7 @@ def test_it_learns_which_frame_a_keypoint_shows_in() -> None:
 def test_it_exports_to_onnx(tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="export needs the [train] extra")
     onnxruntime = pytest.importorskip("onnxruntime")
-    from signlens.training.export import export_onnx
+    from signlens.training.onnx_export import export_onnx
 
     torch.manual_seed(0)
     model = SSTCN(TINY).eval()

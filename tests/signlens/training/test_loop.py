@@ -28,7 +28,7 @@ from signlens.training.experiment import (  # noqa: E402
 from signlens.training.loop import Progress, _Run, fit, infer  # noqa: E402
 from signlens.training.network_kinds import build_network  # noqa: E402
 from signlens.training.schedule import learning_rate, make_optimiser  # noqa: E402
-from signlens.training.sources import DatasetSource  # noqa: E402
+from signlens.training.sources import ClipSource  # noqa: E402
 
 SHAPE = {"channels": (8, 8), "strides": (1, 2), "groups": 4, "temporal_kernel": 3, "drop_classifier": 0.1}
 SETTINGS = NetworkSettings(
@@ -41,11 +41,11 @@ SETTINGS = NetworkSettings(
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> DatasetSource:
+def source(tmp_path_factory: pytest.TempPathFactory) -> ClipSource:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("data")
     write_made_dataset(folder)
-    return DatasetSource(folder, experiment())
+    return ClipSource([folder], experiment())
 
 
 def experiment(settings: NetworkSettings = SETTINGS) -> Experiment:
@@ -66,7 +66,7 @@ def longer(epochs: int) -> NetworkSettings:
     return dataclasses.replace(SETTINGS, training=dataclasses.replace(SETTINGS.training, epochs=epochs))
 
 
-def test_it_learns_and_keeps_the_epoch_that_validation_likes_best(source: DatasetSource) -> None:
+def test_it_learns_and_keeps_the_epoch_that_validation_likes_best(source: ClipSource) -> None:
     split = source.splits()["official"]
     fitted = fit(source, split, longer(25), 3, ALONE)
     best = max(fitted.history, key=lambda e: (e.validation_accuracy, -e.validation_loss))
@@ -79,7 +79,7 @@ def test_it_learns_and_keeps_the_epoch_that_validation_likes_best(source: Datase
     assert [e.epoch for e in fitted.history] == list(range(25))
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_does_not(source: DatasetSource) -> None:
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(source: ClipSource) -> None:
     split = source.splits()["official"]
     first, second, other = (fit(source, split, longer(2), seed, ALONE) for seed in (3, 3, 4))
     assert same(weights(first), weights(second))
@@ -87,7 +87,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(source: Datas
 
 
 def test_going_on_from_a_checkpoint_gives_the_weights_of_an_unbroken_run(
-    source: DatasetSource, tmp_path: Path
+    source: ClipSource, tmp_path: Path
 ) -> None:
     split = source.splits()["official"]
     unbroken = fit(source, split, SETTINGS, 3, ALONE)
@@ -133,7 +133,7 @@ ARCFACE = NetworkSettings(
 
 @pytest.mark.parametrize("settings", [PAIRS, ARCFACE], ids=["supervised contrastive", "arcface"])
 def test_embeddings_that_are_trained_to_be_searched_go_on_to_the_bit(
-    source: DatasetSource, tmp_path: Path, settings: NetworkSettings
+    source: ClipSource, tmp_path: Path, settings: NetworkSettings
 ) -> None:
     split = source.splits()["official"]
     unbroken = fit(source, split, settings, 3, ALONE)
@@ -150,7 +150,7 @@ def test_embeddings_that_are_trained_to_be_searched_go_on_to_the_bit(
     assert unbroken.history == resumed.history
 
 
-def test_the_objective_changes_what_is_learnt(source: DatasetSource) -> None:
+def test_the_objective_changes_what_is_learnt(source: ClipSource) -> None:
     split = source.splits()["official"]
     plain = dataclasses.replace(
         PAIRS, training=dataclasses.replace(PAIRS.training, objective="cross_entropy")
@@ -160,7 +160,7 @@ def test_the_objective_changes_what_is_learnt(source: DatasetSource) -> None:
     )
 
 
-def test_pairs_are_two_clips_of_one_class(source: DatasetSource) -> None:
+def test_pairs_are_two_clips_of_one_class(source: ClipSource) -> None:
     split = source.splits()["official"]
     run = _Run(source, split, PAIRS, 3, ALONE)
     for step in range(6):
@@ -175,13 +175,13 @@ def test_pairs_are_two_clips_of_one_class(source: DatasetSource) -> None:
     np.testing.assert_array_equal(rows[:2:2], rows[1:2:2])
 
 
-def test_contrast_over_several_processes_is_refused(source: DatasetSource) -> None:
+def test_contrast_over_several_processes_is_refused(source: ClipSource) -> None:
     settings = dataclasses.replace(PAIRS, training=dataclasses.replace(PAIRS.training, batch=16))
     with pytest.raises(UsageError, match="one process"):
         fit(source, source.splits()["official"], settings, 3, World(0, 2, torch.device("cpu")))
 
 
-def test_a_damaged_checkpoint_is_named(source: DatasetSource, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_named(source: ClipSource, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(b"\x08\0\0\0\0\0\0\0not json")
     model = build_network(SETTINGS, 3)
@@ -189,7 +189,7 @@ def test_a_damaged_checkpoint_is_named(source: DatasetSource, tmp_path: Path) ->
         load_checkpoint(path, model, make_optimiser(model, SETTINGS.training))
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(source: DatasetSource) -> None:
+def test_a_batch_that_cannot_be_shared_is_refused(source: ClipSource) -> None:
     with pytest.raises(UsageError, match="multiple of 16"):
         fit(source, source.splits()["official"], SETTINGS, 3, World(0, 2, torch.device("cpu")))
 

@@ -9,7 +9,7 @@ onnx = pytest.importorskip("onnx", reason="exporting needs the [train] extra")
 
 from signlens.errors import SignLensError, UsageError  # noqa: E402
 from signlens.models.slgcn import SLGCN, SLGCNConfig  # noqa: E402
-from signlens.training.export import export_onnx  # noqa: E402
+from signlens.training.onnx_export import export_onnx  # noqa: E402
 from signlens.training.precision import reduce_precision  # noqa: E402
 
 CLIPS = np.random.default_rng(0).normal(size=(40, 3, 12, 27)).astype(np.float32)

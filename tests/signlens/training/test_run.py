@@ -18,12 +18,16 @@ from signlens.evaluation.scores import read_scores  # noqa: E402
 from signlens.files import file_sha256  # noqa: E402
 from signlens.fusion.stack import ModelStack  # noqa: E402
 from signlens.models.sign_model import SignModel  # noqa: E402
-from signlens.training import command, run  # noqa: E402
+from signlens.training import pieces, run  # noqa: E402
 from signlens.training.distributed import ALONE  # noqa: E402
 from signlens.training.experiment import load_experiment  # noqa: E402
-from signlens.training.fusion_clips import clips_of_run, gallery_of  # noqa: E402
+from signlens.training.export import export_model  # noqa: E402
+from signlens.training.held_out import IN_SAMPLE, gallery_rows  # noqa: E402
 from signlens.training.loop import infer  # noqa: E402
-from signlens_studies.slr_sentiment.fusion_experiment import IN_SAMPLE, OUT_OF_FOLD  # noqa: E402
+from signlens.training.sources import ClipSource  # noqa: E402
+from signlens_studies.commands.slr_sentiment import app as studies  # noqa: E402
+from signlens_studies.slr_sentiment.fusion_clips import clips_of_run  # noqa: E402
+from signlens_studies.slr_sentiment.fusion_experiment import OUT_OF_FOLD  # noqa: E402
 
 TOML = """
 name = "two-streams"
@@ -104,8 +108,8 @@ def test_a_network_that_starts_from_another_run_begins_with_its_weights(
     text = (trained / "experiment.toml").read_text()
     slow = text.replace("learning_rate = 0.02", "learning_rate = 1e-9").replace("epochs = 6", "steps = 1")
     file = tmp_path / "on.toml"
-    first, _ = command.open_run(trained)
-    source = run.open_source(command.data_of(first, None), first)
+    opened = run.open_run(trained)
+    first, source = opened.experiment, opened.source
     (split,) = {split for _, split in run.pieces_of(source, first)}
     piece = ("joint", split)
 
@@ -113,11 +117,11 @@ def test_a_network_that_starts_from_another_run_begins_with_its_weights(
         file.write_text(slow.replace('stream = "joint"', f'stream = "joint"\nstart_from = "{start}"'))
         experiment = load_experiment(file)
         out = tmp_path / (Path(start).name or "random")
-        run.train_piece(source, experiment, piece, out, ALONE)
+        pieces.train_piece(source, experiment, piece, out, ALONE)
         assert run.trained_digest(out, piece) == run.piece_digest(source, experiment, piece)
-        return run.load_network(out, experiment, piece, len(source.classes)).state_dict()
+        return pieces.load_network(out, experiment, piece, len(source.classes)).state_dict()
 
-    begun = run.load_network(trained, first, piece, len(source.classes)).state_dict()
+    begun = pieces.load_network(trained, first, piece, len(source.classes)).state_dict()
     on, anew = weights(str(trained)), weights("")
     learnt = [name for name in begun if name.endswith("weight")]
     assert learnt
@@ -129,7 +133,7 @@ def test_a_network_that_starts_from_another_run_begins_with_its_weights(
     file.write_text(slow.replace('stream = "joint"', f'stream = "joint"\nstart_from = "{trained}"'))
     file.write_text(file.read_text().replace("channels = [8]", "channels = [4]"))
     with pytest.raises(UsageError, match="another shape"):
-        run.train_piece(source, load_experiment(file), piece, tmp_path / "other", ALONE)
+        pieces.train_piece(source, load_experiment(file), piece, tmp_path / "other", ALONE)
 
 
 def test_evaluate_prints_the_runs_streams_and_the_ensemble_chosen_on_validation(trained: Path) -> None:
@@ -148,8 +152,8 @@ def test_the_exported_folder_gives_the_runs_scores(trained: Path, tmp_path: Path
     model = SignModel(folder)
     assert model.glosses == GLOSSES
     assert model.extractor == "mediapipe-holistic"
-    experiment, data = command.open_run(trained)
-    source = run.open_source(data, experiment)
+    opened = run.open_run(trained)
+    experiment, source = opened.experiment, opened.source
     rows = source.splits()["official"].score["test"]
     logits, _ = model.run({n: source.inputs(rows, s, None) for n, s in experiment.networks.items()})
     expected = read_scores(trained / "scores-test.npz").streams
@@ -165,18 +169,18 @@ def test_the_exported_folder_gives_the_runs_scores(trained: Path, tmp_path: Path
 
 
 def test_fusion_reads_a_runs_clips_out_of_fold_and_in_sample(trained: Path) -> None:
-    experiment, data = command.open_run(trained)
-    source = run.open_source(data, experiment)
+    opened = run.open_run(trained)
+    experiment, source = opened.experiment, opened.source
     split = source.splits()["official"]
-    clips = clips_of_run(trained, experiment, source, (), in_sample=True)
+    clips = clips_of_run(opened, (), in_sample=True)
     (part,) = clips.parts
     held, taught, own = part.scored["test"], part.fit[OUT_OF_FOLD][0], part.fit[IN_SAMPLE][0]
     assert [source.names.index(n) for n in taught.names.tolist()] == split.validation.tolist()
     assert [source.names.index(n) for n in own.names.tolist()] == split.train.tolist()
-    network = run.load_network(trained, experiment, ("joint", "official"), 3)
+    network = pieces.load_network(trained, experiment, ("joint", "official"), 3)
     logits, embedding = infer(network, source, experiment.networks["joint"], split.train, ALONE)
     np.testing.assert_allclose(own.logits["joint"], logits, atol=1e-5)
-    gallery = gallery_of(source, split.train)
+    gallery = gallery_rows(source, split.train, 12)
     assert set(gallery.tolist()) <= set(split.train.tolist()), "no scored clip is in the gallery"
     unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
     expected = unit @ unit[np.searchsorted(split.train, gallery)].T
@@ -196,7 +200,12 @@ def test_a_fusion_experiment_learns_on_a_runs_validation_and_scores_its_test(
         'name = "f"\nstack = true\n[heads.mean]\narchitecture = "with_retrieval"\n'
         'retrieval = "mean"\nsteps = 5\n'
     )
-    result = runner.invoke(app, ["train", str(file), "--data", str(trained), "--out", str(tmp_path / "out")])
+    refused = runner.invoke(app, ["train", str(file), "--out", str(tmp_path / "out")])
+    assert refused.exit_code == 2
+    assert "slr-sentiment fuse" in refused.output
+    result = runner.invoke(
+        studies, ["fuse", str(file), "--data", str(trained), "--out", str(tmp_path / "out")]
+    )
     assert result.exit_code == 0, result.output
     scores = read_scores(tmp_path / "out" / "scores-test.npz")
     assert sorted(scores.clips) == sorted(read_scores(trained / "scores-test.npz").clips)
@@ -229,10 +238,10 @@ def test_a_run_in_sam_slrs_pixels_trains_and_exports(tmp_path: Path) -> None:
     )  # fmt: skip
     out = tmp_path / "run"
     assert runner.invoke(app, ["train", str(file), "--out", str(out), "--workers", "1"]).exit_code == 0
-    card = command.export(out, tmp_path / "model")
+    card = export_model(out, tmp_path / "model")
     assert {(n["preparation"], n["window"]) for n in card["networks"]} == {("sam-slr", 24)}
-    experiment, data = command.open_run(out)
-    source = run.open_source(data, experiment)
+    opened = run.open_run(out)
+    experiment, source = opened.experiment, opened.source
     assert source.inputs(np.arange(3), experiment.networks["joint"], None).shape == (3, 3, 24, 27)
     rng = np.random.default_rng(0)
     assert source.inputs(np.arange(3), experiment.networks["joint"], rng).shape == (3, 3, 8, 27)
@@ -253,24 +262,24 @@ test = { fold = [1] }
 def test_splits_are_what_the_experiment_says_and_their_scores_are_pooled(tmp_path: Path) -> None:
     dataset = write_made_dataset(tmp_path / "data")
     experiment = load_experiment(write_experiment(tmp_path, tmp_path / "data", splits=FOLDS))
-    source = run.open_source(tmp_path / "data", experiment)
+    source = ClipSource([tmp_path / "data"], experiment)
     splits = source.splits()
     assert set(splits) == {"fold-0", "fold-1"}
     for number, split in enumerate(splits.values()):
         assert {dataset.clips[i].fold for i in split.score["test"]} == {number}
         assert number not in {dataset.clips[i].fold for i in split.train}
     for piece in run.pieces_of(source, experiment):
-        run.train_piece(source, experiment, piece, tmp_path / "run", ALONE)
-    pooled = run.pooled_scores(tmp_path / "run", source, experiment, "test")
+        pieces.train_piece(source, experiment, piece, tmp_path / "run", ALONE)
+    pooled = run.pooled_scores(run.Run(tmp_path / "run", experiment, source), "test")
     assert pooled is not None
     assert len(pooled.clips) == sum(len(s.score["test"]) for s in splits.values())
-    network = run.load_network(tmp_path / "run", experiment, ("bone", "fold-1"), 3)
+    network = pieces.load_network(tmp_path / "run", experiment, ("bone", "fold-1"), 3)
     expected, _ = infer(network, source, experiment.networks["bone"], splits["fold-1"].score["test"], ALONE)
     np.testing.assert_allclose(pooled.streams["bone"][-len(expected) :], expected, atol=1e-5)
     with pytest.raises(UsageError, match="2 splits"):
         (tmp_path / "run" / "experiment.toml").write_text((tmp_path / "e.toml").read_text())
         (tmp_path / "run" / "run.json").write_text(json.dumps({"data": str(tmp_path / "data")}))
-        command.export(tmp_path / "run", tmp_path / "model")
+        export_model(tmp_path / "run", tmp_path / "model")
 
 
 def test_training_on_what_is_scored_is_refused(tmp_path: Path) -> None:
@@ -278,11 +287,11 @@ def test_training_on_what_is_scored_is_refused(tmp_path: Path) -> None:
     splits = '[[data.split]]\nname = "leak"\ntrain = { split = ["train"] }\ntest = { fold = [0] }\n'
     experiment = load_experiment(write_experiment(tmp_path, tmp_path / "data", splits=splits))
     with pytest.raises(UsageError, match="trains on clips of its own test"):
-        run.open_source(tmp_path / "data", experiment)
+        ClipSource([tmp_path / "data"], experiment)
     empty = '[[data.split]]\nname = "none"\ntrain = { split = ["training"] }\n'
     experiment = load_experiment(write_experiment(tmp_path, tmp_path / "data", splits=empty))
     with pytest.raises(UsageError, match="no available clip trains"):
-        run.open_source(tmp_path / "data", experiment)
+        ClipSource([tmp_path / "data"], experiment)
 
 
 def test_what_is_not_a_run_and_what_is_not_trained_are_named(tmp_path: Path, trained: Path) -> None:
@@ -329,7 +338,7 @@ def test_pictures_are_cut_from_the_videos_that_the_manifest_names(tmp_path: Path
         + '[networks.rgb]\nkind = "r2plus1d"\nconfiguration = "paper"\nwindow = 32\n'
     )
     experiment = load_experiment(file)
-    source = run.open_source(tmp_path / "data", experiment)
+    source = ClipSource([tmp_path / "data"], experiment)
     network = experiment.networks["rgb"]
     assert source.inputs(np.array([0]), network, None).shape == (1, 5, 3, 32, 128, 128)
     varied = source.inputs(np.array([0]), network, np.random.default_rng(0))

@@ -17,12 +17,12 @@ from typer.testing import CliRunner  # noqa: E402
 from signlens.cli import app  # noqa: E402
 from signlens.errors import UsageError  # noqa: E402
 from signlens.evaluation.scores import ScoreSet, write_scores  # noqa: E402
-from signlens.training import run as runs  # noqa: E402
 from signlens.training.distributed import ALONE  # noqa: E402
-from signlens.training.experiment import load_experiment  # noqa: E402
 from signlens.training.loop import infer  # noqa: E402
+from signlens.training.pieces import load_network  # noqa: E402
+from signlens.training.run import open_run  # noqa: E402
 from signlens_studies.retrieval import search_study as retrieval  # noqa: E402
-from signlens_studies.starter.clips import StarterSource  # noqa: E402
+from signlens_studies.starter.landmark_sets import write_datasets  # noqa: E402
 
 FOLDS = tuple(f"wlasl-fold-{k}" for k in range(5))
 SPLITS = (*FOLDS, "traduttore-1-to-2", "open-set")
@@ -38,7 +38,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         landmarks = archive["landmarks"]
     landmarks[0] = landmarks[1]
     np.savez(path, landmarks=landmarks)
-    return folder
+    write_datasets(folder, folder / "data")
+    return folder / "data"
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +60,12 @@ def test_recall_is_that_of_training_clips_embedded_by_the_splits_own_network(
     study: retrieval.Study, first: Path, data: Path
 ) -> None:
     """The same figure by other means: every clip through the network, a plain loop over the queries."""
-    experiment = load_experiment(first / "experiment.toml")
-    source = StarterSource(data, experiment)
+    run = open_run(first)
+    experiment, source = run.experiment, run.source
     hits: dict[int, list[bool]] = {1: [], 5: [], 10: []}
     for split in FOLDS:
         parts = source.splits()[split]
-        model = runs.load_network(first, experiment, ("bone", split), len(source.classes))
+        model = load_network(first, experiment, ("bone", split), len(source.classes))
         _, vectors = infer(model, source, experiment.networks["bone"], np.arange(len(source.names)), ALONE)
         gallery = [i for i in parts.train if source.names[i].startswith("wlasl50/")]
         for query in parts.score["test"]:

@@ -16,15 +16,17 @@ from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.errors import InputRejected, PartMissing, UsageError  # noqa: E402
 from signlens.evaluation.scores import ScoreSet, read_scores, write_scores  # noqa: E402
 from signlens.fusion.stack import Vote  # noqa: E402
-from signlens.training.fusion_clips import (  # noqa: E402
+from signlens.training.calibration import ensemble_weights  # noqa: E402
+from signlens.training.experiment import GroupSettings  # noqa: E402
+from signlens.training.held_out import merge_networks  # noqa: E402
+from signlens_studies.commands.slr_sentiment import app as studies  # noqa: E402
+from signlens_studies.slr_sentiment.fusion import head_logits, train_fusion, train_head  # noqa: E402
+from signlens_studies.slr_sentiment.fusion_clips import (  # noqa: E402
     SCORE_SPACE,
     ScoredClips,
     clips_of_scores,
-    ensemble_weights,
     features,
-    join_networks,
 )
-from signlens_studies.slr_sentiment.fusion import head_logits, train_fusion, train_head  # noqa: E402
 from signlens_studies.slr_sentiment.fusion_experiment import (  # noqa: E402
     IN_SAMPLE,
     OUT_OF_FOLD,
@@ -103,7 +105,9 @@ def crossed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("crossed")
     experiment, data = write(folder, scores_of(folds=True))
-    result = runner.invoke(app, ["train", str(experiment), "--data", str(data), "--out", str(folder / "run")])
+    result = runner.invoke(
+        studies, ["fuse", str(experiment), "--data", str(data), "--out", str(folder / "run")]
+    )
     assert result.exit_code == 0, result.output
     return folder / "run"
 
@@ -219,7 +223,11 @@ def test_features_are_the_ensemble_and_the_votes_of_the_neighbours(tmp_path: Pat
 def test_weights_of_one_network_are_that_network(tmp_path: Path) -> None:
     _, data = write(tmp_path, scores_of(folds=True))
     part = clips_of_scores(data).parts[0]
-    weights = ensemble_weights(part.fit[OUT_OF_FOLD])
+    teachers = part.fit[OUT_OF_FOLD]
+    weights = ensemble_weights(
+        {name: np.concatenate([one.logits[name] for one in teachers]) for name in teachers[0].logits},
+        np.concatenate([one.labels for one in teachers]),
+    )
     assert set(weights) == {"joint", "bone"}
     assert all(weight >= 0 for weight in weights.values())
 
@@ -416,8 +424,8 @@ def test_networks_that_are_one_in_the_model_have_one_mean_and_the_first_ones_spa
     cosines = {name: rng.uniform(-1, 1, (4, 5)).astype(np.float32) for name in "abc"}
     names = np.array(["w", "x", "y", "z"])
     clips = ScoredClips(names, np.arange(4) % 3, logits, cosines, np.arange(5) % 3)
-    assert join_networks(clips, {}) is clips
-    made = join_networks(clips, {"b": ("b", "c")})
+    assert merge_networks(clips, ()).logits == clips.logits
+    made = merge_networks(clips, [GroupSettings("b", ("b", "c"), merge=True)])
     assert set(made.logits) == set(made.cosines) == {"a", "b"}
     np.testing.assert_allclose(made.logits["b"], (logits["b"] + logits["c"]) / 2, atol=1e-6)
     np.testing.assert_array_equal(made.cosines["b"], cosines["b"])

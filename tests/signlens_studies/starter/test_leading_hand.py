@@ -11,12 +11,15 @@ pytest.importorskip("scipy", reason="learned weights need the [train] extra")
 
 from made_landmark_sets import write_landmark_sets  # noqa: E402
 from made_runs import untrained  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
 
 from signlens.models.inputs import network_input  # noqa: E402
-from signlens.skeleton.normalise import mirror, prepare  # noqa: E402
-from signlens.training.run import load_network  # noqa: E402
-from signlens_studies.retrieval.search_study import open_starter_run  # noqa: E402
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX, mirror, prepare  # noqa: E402
+from signlens.training.pieces import load_network  # noqa: E402
+from signlens_studies.commands.starter import app  # noqa: E402
 from signlens_studies.starter import leading_hand  # noqa: E402
+from signlens_studies.starter.landmark_sets import write_datasets  # noqa: E402
+from signlens_studies.starter.tasks import open_starter_run  # noqa: E402
 
 SPLITS = (*(f"wlasl-fold-{k}" for k in range(5)), "traduttore-1-to-2", "traduttore-2-to-1")
 
@@ -33,17 +36,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     left = right * [-1, 1.3, 1] + [1, -0.2, 0]
     landmarks[:20, :, 44:107] = left.reshape(20, 30, 63)
     np.savez(path, landmarks=landmarks)
-    return untrained(folder / "run", data, "small", 1, SPLITS)
+    write_datasets(data, data / "data")
+    return untrained(folder / "run", data / "data", "small", 1, SPLITS)
 
 
-def test_the_study_answers_every_task_and_prints_it(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "hand.json"
-    assert leading_hand.main(["--run", str(run), "--out", str(out)]) == 0
-    rows = json.loads(out.read_text())
+def test_the_study_answers_every_task_and_prints_it(run: Path) -> None:
+    runner = CliRunner()
+    rows = json.loads(runner.invoke(app, ["leading-hand", str(run), "--json"]).stdout)
     assert [row["task"].split(",")[0] for row in rows] == ["WLASL50-real", "Traduttore", "Traduttore"]
-    printed = capsys.readouterr().out
+    printed = runner.invoke(app, ["leading-hand", str(run)]).stdout
     opened = open_starter_run(run)
     for row in rows:
         assert f"| {row['task']} | {row['clips']} |" in printed
@@ -51,7 +52,7 @@ def test_the_study_answers_every_task_and_prints_it(
         assert row["difference"]["value"] == pytest.approx(gained)
         assert row["averaged"]["value"] - row["fixed"]["value"] == pytest.approx(gained)
     tested = np.concatenate([opened.source.splits()[f"wlasl-fold-{k}"].score["test"] for k in range(5)])
-    doubt = [prepare(opened.source.corpus.clips[int(i)].points, 12).doubt for i in tested]
+    doubt = [prepare(opened.source.points(int(i), WHOLE_BODY_INDEX), 12).doubt for i in tested]
     assert rows[0]["clips"] == len(tested)
     assert rows[0]["doubtful"] == np.count_nonzero(doubt) == 20
 
@@ -63,7 +64,7 @@ def test_the_second_view_is_the_clip_in_a_mirror_and_only_where_there_is_doubt(r
     first, second, doubt = leading_hand._both_views(opened, piece, rows)
     model = load_network(run, opened.experiment, piece, len(opened.source.classes)).eval()
     for place, row in enumerate(rows):
-        clip = prepare(opened.source.corpus.clips[int(row)].points, 12)
+        clip = prepare(opened.source.points(int(row), WHOLE_BODY_INDEX), 12)
         assert doubt[place, 0] == pytest.approx(clip.doubt)
         views = [(clip.joints, clip.seen), mirror(clip.joints, clip.seen)]
         with torch.no_grad():

@@ -10,29 +10,24 @@ A gallery holds training clips of the networks that embed it: never a clip that 
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.errors import InputRejected, UsageError
+from signlens.errors import UsageError
 from signlens.evaluation.scores import ScoreSet, read_scores
-from signlens.fusion.learned_weights import choose_weights, make_folds
+from signlens.fusion.learned_weights import make_folds
 from signlens.fusion.stack import Vote
 from signlens.models.ensemble import SAM_SLR_WEIGHTS, log_softmax, weighted_mean
-from signlens.retrieval.votes import class_means, class_shares, one_hot, top_k
-from signlens.training import run as runs
-from signlens.training.distributed import ALONE
-from signlens.training.experiment import Experiment
-from signlens.training.loop import infer
-from signlens.training.package import gallery_rows as some_of_each_gloss
-from signlens.training.sources import TEST, VALIDATION, ClipSource, Rows, Split
-from signlens_studies.slr_sentiment.fusion_experiment import IN_SAMPLE, OUT_OF_FOLD, REDUCTIONS
-from signlens_studies.starter.clips import StarterSource
-from signlens_studies.starter.results import gallery_rows, is_starter, learn_hand_weight, weights_with
+from signlens.retrieval.gallery import unit_vectors
+from signlens.retrieval.votes import class_means, one_hot, top_k
+from signlens.training.held_out import IN_SAMPLE, ScoredClips, fused_cosines, scored_clips, vote_shares
+from signlens.training.run import Run
+from signlens.training.sources import TEST, VALIDATION
+from signlens_studies.slr_sentiment.fusion_experiment import OUT_OF_FOLD, REDUCTIONS
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -40,26 +35,6 @@ Progress = Callable[[str], None]
 
 SCORE_SPACE = "scores"
 """The one space of a scores file: cosine of the ensemble's scores less their mean over the classes."""
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredClips:
-    """Clips as one set of networks sees them.
-
-    Attributes:
-        names: (N,) clips.
-        labels: (N,) true classes.
-        logits: Network -> (N, C) raw scores.
-        cosines: Space -> (N, G) similarity to each clip of the gallery, NaN where that is the clip itself or
-            may not count; empty without a gallery. The spaces are the networks', or `SCORE_SPACE` alone.
-        owners: (G,) classes of the gallery's clips.
-    """
-
-    names: NDArray[np.str_]
-    labels: Labels
-    logits: Mapping[str, NDArray[np.float32]]
-    cosines: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    owners: Labels = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +78,7 @@ class FusionClips:
 
 
 def clips_of_run(
-    run: Path,
-    experiment: Experiment,
-    source: ClipSource,
+    run: Run,
     splits: tuple[str, ...],
     transfer: tuple[str, ...] = (),
     *,
@@ -118,9 +91,7 @@ def clips_of_run(
     test clips: what a split tests is scored by what the other splits' tested clips teach.
 
     Args:
-        run: The run's folder.
-        experiment: The run's.
-        source: The run's clips.
+        run: The run.
         splits: Names of splits; empty for all that the run's experiment names.
         transfer: Names of further splits, see `FusionClips`.
         in_sample: Whether to score the networks' own training clips too.
@@ -130,16 +101,16 @@ def clips_of_run(
         UsageError: A split that is not there, or splits that leave nothing to learn from.
         PartMissing: A network has not been trained.
     """
-    known = source.splits()
-    wanted = splits or tuple(n for n in known if not experiment.data.only or n in experiment.data.only)
+    known, only = run.source.splits(), run.experiment.data.only
+    wanted = splits or tuple(n for n in known if not only or n in only)
     for name in (*wanted, *transfer):
         if name not in known:
             raise UsageError("split", f"there is none called {name!r}", f"choose from {', '.join(known)}")
     found = {}
     for name in (*wanted, *transfer):
-        found[name] = clips_of_split(
-            run, experiment, source, known[name], in_sample=in_sample and name not in transfer
-        )
+        split = known[name]
+        own = split.train if split.target is None else split.train[split.target]
+        found[name] = scored_clips(run, split, trained=own if in_sample and name not in transfer else None)
         progress(name)
     parts = []
     for name in wanted:
@@ -150,7 +121,7 @@ def clips_of_run(
             fit = tuple(found[other][TEST] for other in wanted if other != name and TEST in found[other])
         if not fit or TEST not in here:
             raise UsageError(
-                run,
+                run.folder,
                 f"split {name!r} has no test clips, or there are no others to learn from",
                 "name splits that test clips, or one with validation and test clips",
             )
@@ -158,85 +129,15 @@ def clips_of_run(
         if in_sample:
             sides[IN_SAMPLE] = (here[IN_SAMPLE],)
         parts.append(FusionPart(name, sides, {TEST: here[TEST]}))
-    _check_unique(parts, str(run))
+    _check_unique(parts, str(run.folder))
     return FusionClips(
-        source.classes,
+        run.source.classes,
         tuple(parts),
         {name: found[name][TEST] for name in transfer},
-        experiment.data.dataset,
-        source.extractor,
-        tuple(experiment.networks),
+        ", ".join(dict.fromkeys(str(name) for name in run.source.dataset)),
+        run.source.extractor,
+        tuple(run.experiment.networks),
     )
-
-
-def clips_of_split(
-    run: Path, experiment: Experiment, source: ClipSource, split: Split, *, in_sample: bool = False
-) -> dict[str, ScoredClips]:
-    """Subset (or `IN_SAMPLE`) -> its clips as the split's networks see them."""
-    gallery = gallery_of(source, split.train)
-    own = split.train if split.target is None else split.train[split.target]
-    wanted = np.union1d(gallery, own) if in_sample else np.unique(gallery)
-    subsets = {name: rows for name, rows in split.score.items() if len(rows)}
-    logits: dict[str, dict[str, NDArray[np.float32]]] = {name: {} for name in (*subsets, IN_SAMPLE)}
-    cosines: dict[str, dict[str, NDArray[np.float32]]] = {name: {} for name in (*subsets, IN_SAMPLE)}
-    for network, settings in experiment.networks.items():
-        piece = (network, split.name)
-        model = runs.load_network(run, experiment, piece, len(source.classes))
-        trained_logits, trained = infer(model, source, settings, wanted, ALONE)
-        known = _unit(trained)[np.searchsorted(wanted, gallery)]
-        for name, rows in subsets.items():
-            stored, logits[name][network] = runs.load_scores(run, piece, name)
-            if not np.array_equal(stored, rows):
-                raise InputRejected(run, f"{network} scored other clips of {split.name}", "train it again")
-            cosines[name][network] = _unit(runs.load_embedding(run, piece, name)) @ known.T
-        if in_sample:
-            place = np.searchsorted(wanted, own)
-            logits[IN_SAMPLE][network] = trained_logits[place]
-            similar = _unit(trained)[place] @ known.T
-            similar[own[:, None] == gallery[None, :]] = np.nan
-            cosines[IN_SAMPLE][network] = similar
-    rows_of = {**subsets, **({IN_SAMPLE: own} if in_sample else {})}
-    return {
-        name: ScoredClips(
-            np.array([source.names[i] for i in rows]),
-            source.labels[rows],
-            logits[name],
-            cosines[name],
-            source.labels[gallery],
-        )
-        for name, rows in rows_of.items()
-    }
-
-
-def join_networks(clips: ScoredClips, joined: Mapping[str, Sequence[str]]) -> ScoredClips:
-    """Clips as a model sees them that holds several networks as one (`export.MeanOfNetworks`).
-
-    Args:
-        clips: As the run's networks see them.
-        joined: Name of the one -> names of the networks; the first one's space is the one's.
-    """
-    if not joined:
-        return clips
-    within = {name for names in joined.values() for name in names}
-    logits = {name: values for name, values in clips.logits.items() if name not in within}
-    cosines = {name: values for name, values in clips.cosines.items() if name not in within}
-    for one, names in joined.items():
-        logits[one] = np.mean([clips.logits[name] for name in names], axis=0)
-        if names[0] in clips.cosines:
-            cosines[one] = clips.cosines[names[0]]
-    return dataclasses.replace(clips, logits=logits, cosines=cosines)
-
-
-def gallery_of(source: ClipSource, train: Rows) -> Rows:
-    """The training clips whose embeddings a model of this source would carry."""
-    if isinstance(source, StarterSource):
-        rows = gallery_rows(source.corpus)
-        return rows[np.isin(rows, train)]
-    return np.sort(some_of_each_gloss(source, train))
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)
 
 
 def _check_unique(parts: list[FusionPart], what: str) -> None:
@@ -324,7 +225,7 @@ def _of_scores(
 ) -> ScoredClips:
     logits = {name: np.asarray(v, np.float32) for name, v in scores.streams.items()}
     joined = weighted_mean(logits, fixed_weights(tuple(logits)))
-    profile = _unit(np.asarray(joined - joined.mean(axis=1, keepdims=True), np.float32))
+    profile = unit_vectors(np.asarray(joined - joined.mean(axis=1, keepdims=True), np.float32))
     similar = profile[rows] @ profile[gallery].T
     if folds is not None:
         similar[folds[rows][:, None] == folds[gallery][None, :]] = np.nan
@@ -368,26 +269,6 @@ def fixed_weights(networks: tuple[str, ...]) -> dict[str, float]:
     if set(SAM_SLR_WEIGHTS) <= set(networks):
         return dict(SAM_SLR_WEIGHTS)
     return dict.fromkeys(networks, 1.0)
-
-
-def ensemble_weights(clips: tuple[ScoredClips, ...]) -> dict[str, float]:
-    """The ensemble's weights as the networks' own export would choose them on these clips.
-
-    The starter's networks: SAM-SLR's weights and a learned hand-shape weight. Others: learned, fixed or
-    one network alone, whichever recognises most.
-
-    Raises:
-        PartMissing: SciPy is not installed.
-    """
-    networks = tuple(clips[0].logits)
-    logits = {name: np.concatenate([c.logits[name] for c in clips]).astype(np.float64) for name in networks}
-    labels = np.concatenate([c.labels for c in clips])
-    if is_starter(networks):
-        return weights_with(learn_hand_weight(logits, labels), networks)
-    if len(networks) == 1:
-        return {networks[0]: 1.0}
-    chosen = choose_weights(logits, labels, fixed=fixed_weights(networks)).chosen.weights
-    return {name: float(chosen.get(name, 0.0)) for name in networks}
 
 
 def features(
@@ -437,9 +318,7 @@ def _features(
     shares, retrieval = None, {}
     if clips.cosines:
         similar = _fused(clips, weights, space)
-        shares = np.stack(
-            [class_shares(row, clips.owners, classes, vote.neighbours, vote.temperature) for row in similar]
-        )
+        shares = vote_shares(similar, clips.owners, classes, vote)
         for name in reductions:
             reduce = reduction(name)
             retrieval[name] = np.stack([reduce(row, clips.owners, classes) for row in similar])
@@ -469,8 +348,7 @@ def _fused(clips: ScoredClips, weights: Mapping[str, float], space: str) -> NDAr
         raise UsageError(
             "space", f"there is none called {space!r}", f"choose from {', '.join(clips.cosines)}"
         )
-    total = sum(weights[name] for name in clips.cosines)
-    return np.asarray(sum(weights[name] / total * values for name, values in clips.cosines.items()))
+    return fused_cosines(clips, weights)
 
 
 def reduction(name: str) -> Callable[[NDArray[np.floating], Labels, int], Array]:

@@ -8,13 +8,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="exporting needs the [train] extra")
 onnx = pytest.importorskip("onnx", reason="exporting needs the [train] extra")
 
-from signlens.errors import SignLensError, UsageError  # noqa: E402
+from signlens.errors import SignLensError  # noqa: E402
 from signlens.models.handshape import HandShapeConfig, HandShapeNet  # noqa: E402
 from signlens.models.slgcn import SLGCN, SLGCNConfig  # noqa: E402
 from signlens.skeleton.graph import GRAPHS  # noqa: E402
 from signlens.skeleton.hand_features import hand_features  # noqa: E402
-from signlens.skeleton.streams import STREAMS  # noqa: E402
-from signlens.training.export import export_ensemble, export_onnx  # noqa: E402
+from signlens.training.onnx_export import export_onnx  # noqa: E402
 
 SMALL = SLGCNConfig(5, channels=(8, 8, 16), strides=(1, 1, 2), groups=4, temporal_kernel=3)
 
@@ -94,32 +93,11 @@ def test_other_networks_are_exported_as_they_are(tmp_path: Path) -> None:
     np.testing.assert_allclose(run(tmp_path / "net.onnx", {"clip": x[:1]})["logits"], expected, atol=1e-5)
 
 
-def test_four_streams_in_one_file_and_their_weighted_mean(tmp_path: Path) -> None:
-    models = {name: trained(SMALL, seed) for seed, name in enumerate(STREAMS)}
-    weights = dict(zip(STREAMS, (1.0, 0.9, 0.5, 0.5), strict=True))
-    examples = {name: clips(2, 9, seed=seed) for seed, name in enumerate(STREAMS)}
-    export_ensemble(models, weights, examples, tmp_path / "four.onnx")
-    inputs = {name: clips(3, 12, seed=10 + seed) for seed, name in enumerate(STREAMS)}
-    found = run(tmp_path / "four.onnx", inputs)
-    with torch.no_grad():
-        expected = {name: models[name](torch.from_numpy(x))[0].numpy() for name, x in inputs.items()}
-    for name in STREAMS:
-        np.testing.assert_allclose(found[f"{name}_logits"], expected[name], rtol=1e-4, atol=1e-5)
-    mean = np.average([expected[n] for n in STREAMS], axis=0, weights=[weights[n] for n in STREAMS])
-    np.testing.assert_allclose(found["logits"], mean, rtol=1e-4, atol=1e-5)
-
-
-def test_streams_that_do_not_match_are_wrong_usage(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="bone"):
-        export_ensemble({"joint": trained(SMALL)}, {"bone": 1.0}, {"joint": clips(1, 9)}, tmp_path / "x.onnx")
-    assert not (tmp_path / "x.onnx").exists()
-
-
 def test_a_file_that_answers_otherwise_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = trained(SMALL)
-    monkeypatch.setattr("signlens.training.export.TOLERANCE", -1.0)
+    monkeypatch.setattr("signlens.training.onnx_export.TOLERANCE", -1.0)
     with pytest.raises(SignLensError, match="differ"):
         export_onnx(model, clips(1, 9), tmp_path / "net.onnx")
     assert not (tmp_path / "net.onnx").exists()
