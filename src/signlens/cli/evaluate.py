@@ -88,8 +88,8 @@ def evaluate(
 ) -> None:
     """Print a run's accuracies, or those of any system's scores, with their intervals."""
     with errors_to_exit_codes():
-        from signlens.evaluation import results as command
-        from signlens.evaluation.systems import Settings
+        from signlens.evaluation import results
+        from signlens.evaluation.systems import Settings, calibrated
 
         if retrieval:
             remedy = "run: python -m signlens_studies retrieval search RUN (or --scores FILE.npz)"
@@ -109,15 +109,17 @@ def evaluate(
         boost = emotion_boost(emotion, gloss_map)
         if boost is not None and pair is None:
             assert scores is not None
-            plain = weights or command.ensemble_of(scores)
-            pair = (command.calibrated(plain), f"{command.calibrated(plain)}+emotion")
+            plain = weights or results.ensemble_of(scores)
+            pair = (calibrated(plain), f"{calibrated(plain)}+emotion")
         settings = Settings(by, draws, seed, fit_on, cross_fit, folds, boost)
         with progress_bar() as progress:
             if pair is not None:
-                found = command.compare(pair, scores, weights, settings, common=common, progress=progress)
+                found = results.compare_systems(
+                    pair, scores, weights, settings, common=common, progress=progress
+                )
             else:
                 assert scores is not None
-                found = command.evaluate(scores, weights, settings, progress)
+                found = results.evaluate_scores(scores, weights, settings, progress)
         if as_json:
             print_json(found.to_json())
         else:
@@ -270,11 +272,9 @@ def _weights(
     if "emotion" in learned:
         said = learned["emotion"]
         strengths = [c["strength"] for c in said.get("choices", [])]
-        how = "raw logits multiplied as printed"
+        how = f"strength {said['strength']:g}" if "strength" in said else ""
         if strengths:
             how = f"strength {min(strengths):g} to {max(strengths):g} over the folds"
-        elif "strength" in said:
-            how = f"strength {said['strength']:g}"
         plain = _weights(weights, temperature, said["without"])
         return f"{plain}; emotion by the map {said['gloss_map']}, {how}"
 

@@ -142,13 +142,13 @@ class Faults:
             raise InputRejected(self.path, listed(self.texts()), remedy)
 
 
-def listed(items: Collection[str], shown: int = 12) -> str:
+def listed(items: Collection[Any], shown: int = 12) -> str:
     """The items in one line, and how many more there are than shown.
 
     >>> listed(["a", "b", "c"], shown=2)
     'a; b; and 1 more'
     """
-    items = list(items)
+    items = [str(item) for item in items]
     rest = len(items) - shown
     return "; ".join(items[:shown]) + (f"; and {rest} more" if rest > 0 else "")
 

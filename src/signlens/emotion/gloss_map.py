@@ -270,35 +270,6 @@ def add_log_boost(
     return np.asarray(scores + np.log1p(given.reshape(-1, 1) * values))
 
 
-def multiply_logits(
-    scores: NDArray[np.floating],
-    vectors: NDArray[np.floating],
-    class_emotions: NDArray[np.int64],
-    *,
-    slope: float = 1.0,
-    offset: float = 0.0,
-    top_k: int | None = 10,
-) -> NDArray[np.float64]:
-    """The augmentation as printed, for reproduction: raw logits times 1 + slope v + offset.
-
-    The SLR-sentiment paper, section 3.2, equation 2 (slope 1, offset 0). It depends on the logits' scale,
-    and a gloss whose logit is below 0 sinks where its emotion shows: use `add_log_boost`.
-
-    Args:
-        scores: (N, C) raw logits.
-        vectors: (N, 8) any numbers: the paper's are not probabilities.
-        class_emotions: (C,) see `GlossMap.class_emotions`.
-        slope: Of the factor.
-        offset: Of the factor.
-        top_k: Only the best k of each clip; None for all.
-
-    Raises:
-        UsageError: Shapes that do not fit.
-    """
-    touched, values = class_values(scores, vectors, class_emotions, top_k)
-    return np.where(touched, scores * (1 + slope * values + offset), scores).astype(np.float64)
-
-
 def _emotion_vector(
     given: Mapping[str, float] | NDArray[np.floating] | Sequence[float],
 ) -> NDArray[np.float64]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.tables import listed
 from signlens.errors import InputRejected, UsageError
-from signlens.evaluation.scores import ScoreSet, read_scores, some_of
+from signlens.evaluation.scores import ScoreSet, read_scores
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def match(first: ScoreSet, second: ScoreSet, *, common: bool = False) -> tuple[S
         for scores, other in ((first, second), (second, first)):
             only = np.setdiff1d(scores.clips, other.clips, assume_unique=True)
             if len(only):
-                lacking.append(f"only {scores.source} has {some_of(only)}")
+                lacking.append(f"only {scores.source} has {listed(only, 5)}")
         raise UsageError(
             "--compare",
             f"the two do not hold the same clips: {'; '.join(lacking)}",
@@ -100,7 +101,7 @@ def match(first: ScoreSet, second: ScoreSet, *, common: bool = False) -> tuple[S
     if differ.any():
         raise InputRejected(
             second.source,
-            f"labels differ from those of {first.source}: {some_of(first.clips[differ])}",
+            f"labels differ from those of {first.source}: {listed(first.clips[differ], 5)}",
             "score both against the same labels",
         )
     return first, second, left_out
@@ -154,7 +155,7 @@ def fits(validation: ScoreSet, scores: ScoreSet) -> ScoreSet:
     if len(both):
         raise UsageError(
             validation.source,
-            f"{len(both)} of its clips are in {scores.source} too: {some_of(both)}",
+            f"{len(both)} of its clips are in {scores.source} too: {listed(both)}",
             "learn weights on other clips than those that are reported",
         )
     return _in_class_order(validation, scores)

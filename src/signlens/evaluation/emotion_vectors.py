@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.datasets.tables import TableRow, read_csv, read_json, read_text
+from signlens.datasets.tables import TableRow, listed, read_csv, read_json, read_text
 from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.gloss_map import GlossMap
 from signlens.errors import InputRejected, UsageError
-from signlens.evaluation.scores import ScoreSet, repeated, some_of
+from signlens.evaluation.scores import ScoreSet, repeated
 from signlens.files import file_sha256, whole_file
 
 NAMES = ("clip", "sample", "name")
@@ -62,7 +62,7 @@ class EmotionVectors:
         if (rows < 0).all():
             raise UsageError(
                 self.source,
-                f"has none of the {len(clips)} clips scored, such as {some_of(clips[:2])}",
+                f"has none of the {len(clips)} clips scored, such as {listed(clips[:2])}",
                 "call the clips as the scores do",
             )
         return np.where(rows[:, None] >= 0, self.values[rows], 0.0)
@@ -154,7 +154,7 @@ def read_emotion_vectors(path: str | Path) -> EmotionVectors:
     clips = np.array([name for name, _ in named])
     twice = repeated(clips)
     if twice:
-        raise InputRejected(path, f"clips occur more than once: {some_of(twice)}", "give every clip once")
+        raise InputRejected(path, f"clips occur more than once: {listed(twice)}", "give every clip once")
     return EmotionVectors(str(path), file_sha256(path), clips, np.array([values for _, values in named]))
 
 

@@ -1,4 +1,7 @@
-"""What ``signlens evaluate --scores`` does; which systems can be asked for: `signlens.evaluation.systems`."""
+"""Evaluating scores: every system with its intervals, two of them paired, and where one is right and wrong.
+
+Which systems can be asked for: `signlens.evaluation.systems`.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,7 @@ from signlens.evaluation.metrics import (
     wilson,
 )
 from signlens.evaluation.scores import ScoreSet, read_scores
-from signlens.evaluation.systems import Answer, Settings, Teacher, answer, calibrated, default_weighting
-
-__all__ = ["calibrated", "compare", "ensemble_of", "evaluate"]
+from signlens.evaluation.systems import FittingData, Settings, SystemScores, default_weighting, system_scores
 
 Progress = Callable[[str, int, int], None]
 
@@ -109,15 +110,15 @@ def _silent(text: str, done: int, total: int) -> None:
     pass
 
 
-def evaluate(
+def evaluate_scores(
     path: Path, weights: str | None = None, settings: Settings | None = None, progress: Progress = _silent
 ) -> Evaluation:
     """Every stream of a scores file, and their ensemble.
 
     Args:
         path: The scores file.
-        weights: The ensemble, by the words of this module; SAM-SLR's weights by default where its four
-            streams are there.
+        weights: The ensemble, in the words of `signlens.evaluation.systems`; SAM-SLR's weights by default
+            where its four streams are there.
         settings: How to measure.
         progress: Called with what is being done, how much of it is done, and how much there is.
 
@@ -128,34 +129,27 @@ def evaluate(
     """
     settings = settings or Settings()
     scores = read_scores(path)
-    teacher = Teacher(scores, settings)
     main = weights or default_weighting(scores)
     names = [*scores.streams, *([main] if main is not None and main not in scores.streams else [])]
-    answers: dict[str, Answer] = {}
-    found: dict[str, Outcomes] = {}
-    for number, name in enumerate(names):
-        progress(f"scoring {name}", number, len(names))
-        answers[name] = answer(name, teacher)
-        found[name] = outcomes(answers[name].scores, scores.labels)
+    measured = _Measured(settings, {name: (name, FittingData(scores, settings)) for name in names}, progress)
     groups, notes = resampling_units(scores.signers, scores.source, settings.by)
-    systems, _ = _systems(answers, found, groups, settings, progress)
+    systems, _ = measured.systems(groups)
     if main is None:
         notes.append(
             "No ensemble: give --weights, such as "
             + ",".join(f"{name}=1" for name in list(scores.streams)[:2])
             + ". Classes, confusions and signers are shown for one system, so name one."
         )
-    notes += _about_classes(scores) + _about_learning(answers) + _about_emotion(scores, settings)
     return Evaluation(
-        data={**describe(scores), **_emotion(scores, settings)},
+        data={**describe_scores(scores), **_emotion(scores, settings)},
         intervals=describe_intervals(settings),
         systems=systems,
-        details=None if main is None else _details(main, found[main], scores),
-        notes=tuple(notes),
+        details=None if main is None else _details(main, measured.outcomes[main], scores),
+        notes=(*notes, *measured.notes(scores)),
     )
 
 
-def compare(
+def compare_systems(
     pair: tuple[str, str],
     path: Path | None = None,
     weights: str | None = None,
@@ -172,7 +166,7 @@ def compare(
         weights: The ensemble of a file that is named without words.
         settings: How to measure.
         common: Compare on the clips that both have, where they have not the same.
-        progress: See `evaluate`.
+        progress: See `evaluate_scores`.
 
     Raises:
         InputRejected: A file is not a whole scores file, or its labels are not the other's.
@@ -184,45 +178,32 @@ def compare(
         raise UsageError("--compare", f"{pair[0]} is compared with itself", "name two systems")
     asked = [_file_and_words(one, path) for one in pair]
     opened = {file: read_scores(file) for file, _ in asked}
-    sets = [opened[file] for file, _ in asked]
-    words = []
-    for (file, said), scores in zip(asked, sets, strict=True):
-        what = said or weights or default_weighting(scores)
-        if what is None:
-            raise UsageError(
-                str(file),
-                f"has the streams {', '.join(scores.streams)}",
-                f"say which: {file}:STREAM, or --weights",
-            )
-        words.append(what)
+    first, second = (opened[file] for file, _ in asked)
+    words = [
+        said or weights or _default_of(scores, file)
+        for (file, said), scores in zip(asked, (first, second), strict=True)
+    ]
     left_out = 0
-    if sets[0] is not sets[1]:
-        first, second, left_out = match(sets[0], sets[1], common=common)
-        sets = [first, second]
-    answers: dict[str, Answer] = {}
-    found: dict[str, Outcomes] = {}
-    for number, (name, scores, what) in enumerate(zip(pair, sets, words, strict=True)):
-        progress(f"scoring {name}", number, 2)
-        answers[name] = answer(what, Teacher(scores, settings))
-        found[name] = outcomes(answers[name].scores, scores.labels)
-    holder = sets[0] if sets[0].signers is not None else sets[1]
+    if first is not second:
+        first, second, left_out = match(first, second, common=common)
+    sides = zip(pair, words, (first, second), strict=True)
+    systems_asked = {name: (what, FittingData(scores, settings)) for name, what, scores in sides}
+    measured = _Measured(settings, systems_asked, progress)
+    holder = first if first.signers is not None else second
     groups, notes = resampling_units(holder.signers, holder.source, settings.by)
-    systems, drawn = _systems(answers, found, groups, settings, progress)
-    first_found, second_found = (found[name] for name in pair)
-    differences = intervals(
-        {
-            m: b - a
-            for (m, a), b in zip(measure(first_found).items(), measure(second_found).values(), strict=True)
-        },
-        {m: drawn[pair[1]][m] - drawn[pair[0]][m] for m in METRICS},
-    )
+    systems, drawn = measured.systems(groups)
+    one, other = (measured.outcomes[name] for name in pair)
+    base, found = measure(one), measure(other)
     if settings.by == "signer":
         notes.append("McNemar's test takes clips for independent; the intervals here do not.")
     if left_out:
         notes.append(f"{left_out} clips that only one of the two has were left out.")
-    data = {**describe(holder), **_emotion(holder, settings)}
-    if sets[0] is not sets[1]:
-        data = {**data, "file": [s.source for s in sets], "streams": [list(s.streams) for s in sets]}
+    data = {**describe_scores(holder), **_emotion(holder, settings)}
+    if first is not second:
+        data |= {
+            "file": [s.source for s in (first, second)],
+            "streams": [list(s.streams) for s in (first, second)],
+        }
     return Evaluation(
         data=data,
         intervals=describe_intervals(settings),
@@ -231,14 +212,82 @@ def compare(
             first=pair[0],
             second=pair[1],
             left_out=left_out,
-            mcnemar=mcnemar(first_found.hits(1), second_found.hits(1)),
-            differences=differences,
-            per_signer=_paired_signers(holder, first_found, second_found),
+            mcnemar=mcnemar(one.hits(1), other.hits(1)),
+            differences=intervals(
+                {m: found[m] - base[m] for m in METRICS},
+                {m: drawn[pair[1]][m] - drawn[pair[0]][m] for m in METRICS},
+            ),
+            per_signer=_paired_signers(holder, one, other),
         ),
-        notes=tuple(
-            notes + _about_classes(holder) + _about_learning(answers) + _about_emotion(holder, settings)
-        ),
+        notes=(*notes, *measured.notes(holder)),
     )
+
+
+class _Measured:
+    """Systems on the same clips: their scores and outcomes.
+
+    Args:
+        settings: How to measure.
+        asked: Name -> the words for a system, and the scores that it is made of.
+        progress: See `evaluate_scores`.
+    """
+
+    def __init__(
+        self, settings: Settings, asked: Mapping[str, tuple[str, FittingData]], progress: Progress
+    ) -> None:
+        self.settings = settings
+        self.progress = progress
+        self.scores: dict[str, SystemScores] = {}
+        self.outcomes: dict[str, Outcomes] = {}
+        for number, (name, (words, data)) in enumerate(asked.items()):
+            progress(f"scoring {name}", number, len(asked))
+            self.scores[name] = system_scores(words, data)
+            self.outcomes[name] = outcomes(self.scores[name].scores, data.scores.labels)
+
+    def systems(
+        self, groups: NDArray[np.int64] | None
+    ) -> tuple[tuple[System, ...], dict[str, dict[str, NDArray[np.float64]]]]:
+        """Every system with its intervals, and the resamples that these are of."""
+        draws = self.settings.draws
+        drawn = bootstrap_metrics(
+            self.outcomes,
+            groups=groups,
+            draws=draws,
+            seed=self.settings.seed,
+            progress=lambda done: self.progress("resampling", done, draws),
+        )
+        systems = tuple(
+            System(
+                name=name,
+                weights=self.scores[name].weights,
+                temperature=self.scores[name].temperature,
+                learned=self.scores[name].learned,
+                right=int(of.hits(1).sum()),
+                metrics=intervals(measure(of), drawn[name]),
+            )
+            for name, of in self.outcomes.items()
+        )
+        return systems, drawn
+
+    def notes(self, scores: ScoreSet) -> list[str]:
+        """What a reader must know of the classes, of what was learned, and of the faces."""
+        found = []
+        missing = scores.classes - len(np.unique(scores.labels))
+        if missing:
+            found.append(
+                f"{missing} of the {scores.classes} classes have no clip here; means over classes leave them "
+                "out."
+            )
+        for name, made in self.scores.items():
+            if "cross_fitted_by" in made.learned:
+                how = f"{made.learned['folds']} folds by {made.learned['cross_fitted_by']}"
+                found.append(
+                    f"{name}: cross-fitted on these clips ({how}). No clip was answered with what was "
+                    "learned from it, but other clips of this set were; to learn from another set, see "
+                    "--fit-on."
+                )
+        emotion = self.settings.emotion
+        return found if emotion is None else found + emotion.notes(scores)
 
 
 def ensemble_of(path: Path) -> str:
@@ -248,11 +297,16 @@ def ensemble_of(path: Path) -> str:
         InputRejected: The file is not a whole scores file.
         UsageError: It has several streams, and not SAM-SLR's four.
     """
-    scores = read_scores(path)
+    return _default_of(read_scores(path), path)
+
+
+def _default_of(scores: ScoreSet, path: Path) -> str:
     words = default_weighting(scores)
     if words is None:
         raise UsageError(
-            path, f"has the streams {', '.join(scores.streams)}", "say how to join them: --weights"
+            path,
+            f"has the streams {', '.join(scores.streams)}",
+            f"say which: --weights, or to compare {path}:STREAM",
         )
     return words
 
@@ -269,34 +323,6 @@ def _file_and_words(asked: str, path: Path | None) -> tuple[Path, str | None]:
             "--compare", f"{asked} is no scores file", "name FILE.npz, or the file with --scores"
         )
     return path, asked
-
-
-def _systems(
-    answers: Mapping[str, Answer],
-    found: Mapping[str, Outcomes],
-    groups: NDArray[np.int64] | None,
-    settings: Settings,
-    progress: Progress,
-) -> tuple[tuple[System, ...], dict[str, dict[str, NDArray[np.float64]]]]:
-    drawn = bootstrap_metrics(
-        found,
-        groups=groups,
-        draws=settings.draws,
-        seed=settings.seed,
-        progress=lambda done: progress("resampling", done, settings.draws),
-    )
-    systems = tuple(
-        System(
-            name=name,
-            weights=answers[name].weights,
-            temperature=answers[name].temperature,
-            learned=answers[name].learned,
-            right=int(of.hits(1).sum()),
-            metrics=intervals(measure(of), drawn[name]),
-        )
-        for name, of in found.items()
-    )
-    return systems, drawn
 
 
 def resampling_units(
@@ -348,7 +374,7 @@ def describe_intervals(settings: Settings) -> dict[str, Any]:
     }
 
 
-def describe(scores: ScoreSet) -> dict[str, Any]:
+def describe_scores(scores: ScoreSet) -> dict[str, Any]:
     """What a figure must carry: dataset, split, clips, classes, signers, extractor, streams."""
     signers = None
     if scores.signers is not None:
@@ -371,34 +397,9 @@ def describe(scores: ScoreSet) -> dict[str, Any]:
     }
 
 
-def _about_classes(scores: ScoreSet) -> list[str]:
-    missing = scores.classes - len(np.unique(scores.labels))
-    if not missing:
-        return []
-    return [
-        f"{missing} of the {scores.classes} classes have no clip here; means over classes leave them out."
-    ]
-
-
-def _about_learning(answers: Mapping[str, Answer]) -> list[str]:
-    notes = []
-    for name, made in answers.items():
-        if "cross_fitted_by" in made.learned:
-            how = f"{made.learned['folds']} folds by {made.learned['cross_fitted_by']}"
-            notes.append(
-                f"{name}: cross-fitted on these clips ({how}). No clip was answered with what was learned "
-                "from it, but other clips of this set were; to learn from another set, see --fit-on."
-            )
-    return notes
-
-
 def _emotion(scores: ScoreSet, settings: Settings) -> dict[str, Any]:
     """The emotion vectors and the map, with their hashes, where any are used."""
     return {} if settings.emotion is None else {"emotion": settings.emotion.facts(scores)}
-
-
-def _about_emotion(scores: ScoreSet, settings: Settings) -> list[str]:
-    return [] if settings.emotion is None else settings.emotion.notes(scores)
 
 
 # -- details ----------------------------------------------------------------------------------------

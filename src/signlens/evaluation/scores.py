@@ -8,17 +8,19 @@ stream (joint, bone, or any other name) one (N, C) array of raw scores, larger i
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.tables import listed
 from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file
 
@@ -31,7 +33,6 @@ Floats = NDArray[np.float32] | NDArray[np.float64]
 
 _FIELDS = ("clip", "label", "gloss", "signer", "split", "fold", "dataset", "extractor")
 _WRITE_IT = "write it with numpy.savez"
-_SHOWN = 5  # how many offenders a message names
 _SIGNER_IN_NAME = re.compile(r"(signer\d+)_")
 
 
@@ -100,21 +101,29 @@ class ScoreSet:
 
 
 def signers_in_names(clips: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_] | None:
-    """(N,) the signers in names such as ``signer34_sample1`` (AUTSL's way); None unless all are so."""
+    """(N,) the signers in names such as AUTSL's; None unless all are so.
+
+    >>> signers_in_names(["signer34_sample1", "signer2_sample1"]).tolist()
+    ['signer34', 'signer2']
+    """
     found = [_SIGNER_IN_NAME.match(str(name)) for name in clips]
     if not found or any(match is None for match in found):
         return None
     return np.array([match.group(1) for match in found if match is not None])
 
 
-def some_of(values: Sequence[object] | NDArray[Any]) -> str:
-    """A few of the values for a message, and how many more there are."""
-    shown = ", ".join(str(v) for v in values[:_SHOWN])
-    return f"{shown}, and {len(values) - _SHOWN} more" if len(values) > _SHOWN else shown
+def _few(values: Collection[Any]) -> str:
+    return listed(values, 5)
 
 
 def repeated(names: Sequence[str] | NDArray[np.str_]) -> list[str]:
-    """Names that occur more than once."""
+    """Names that occur more than once.
+
+    >>> repeated(["a", "b", "a"])
+    ['a']
+    """
+    if not len(names):
+        return []
     found, counts = np.unique(np.asarray(names), return_counts=True)
     return [str(n) for n in found[counts > 1]]
 
@@ -126,83 +135,69 @@ def _check(scores: ScoreSet) -> None:
         InputRejected: It is not.
     """
 
-    def reject(problem: str, remedy: str) -> InputRejected:
-        return InputRejected(scores.source, problem, remedy)
+    def need(condition: Any, problem: str, remedy: str) -> None:
+        if not condition:
+            raise InputRejected(scores.source, problem, remedy)
 
-    n = len(scores.clips)
-    if scores.clips.ndim != 1 or scores.clips.dtype.kind != "U":
-        raise reject(
-            f"clip is an array of {scores.clips.dtype} of shape {scores.clips.shape}",
-            "give one text a clip, shape (N,)",
-        )
-    if n == 0:
-        raise reject("there is no clip in it", "give at least one")
-    if (scores.clips == "").any():
-        raise reject("a clip has an empty name", "name every clip")
-    twice = repeated(scores.clips)
-    if twice:
-        raise reject(f"clips occur more than once: {some_of(twice)}", "give every clip once")
-    if not scores.streams:
-        raise reject("there is no array of scores in it", "give one (clips, classes) array per stream")
-    if len(scores.streams) > MAX_STREAMS:
-        raise reject(f"{len(scores.streams)} arrays of scores are too many", f"give {MAX_STREAMS} at most")
+    def kind(values: NDArray[Any]) -> str:
+        return f"is an array of {values.dtype} of shape {values.shape}"
+
+    clips, labels, n = scores.clips, scores.labels, len(scores.clips)
+    need(
+        clips.ndim == 1 and clips.dtype.kind == "U", f"clip {kind(clips)}", "give one text a clip, shape (N,)"
+    )
+    need(n, "there is no clip in it", "give at least one")
+    need((clips != "").all(), "a clip has an empty name", "name every clip")
+    twice = repeated(clips)
+    need(not twice, f"clips occur more than once: {_few(twice)}", "give every clip once")
+    need(scores.streams, "there is no array of scores in it", "give one (clips, classes) array per stream")
+    number = len(scores.streams)
+    need(number <= MAX_STREAMS, f"{number} arrays of scores are too many", f"give {MAX_STREAMS} at most")
     reserved = sorted(set(scores.streams) & set(_FIELDS))
-    if reserved:
-        raise reject(f"a stream cannot be called {some_of(reserved)}", "give it another name")
-    shape: tuple[int, ...] | None = None
+    need(not reserved, f"a stream cannot be called {_few(reserved)}", "give it another name")
     for name, values in scores.streams.items():
-        if values.ndim != 2 or values.dtype not in (np.float32, np.float64):
-            raise reject(
-                f"{name} is an array of {values.dtype} of shape {values.shape}",
-                "give scores as (clips, classes) of float32; what is no score must not be in the file",
-            )
-        if values.shape[0] != n or values.shape[1] < 2:
-            raise reject(
-                f"{name} has the shape {values.shape}, but there are {n} clips",
-                "give one row a clip and at least two classes",
-            )
-        if shape is not None and values.shape != shape:
-            raise reject(
-                f"{name} has {values.shape[1]} classes, another stream has {shape[1]}",
-                "score the same classes",
-            )
-        shape = values.shape
-        bad = ~np.isfinite(values).all(axis=1)
-        if bad.any():
-            raise reject(
-                f"{name} holds scores that are NaN or infinite, for {some_of(scores.clips[bad])}",
-                "score every class of every clip",
-            )
-    assert shape is not None
-    labels = scores.labels
-    if labels.shape != (n,) or labels.dtype != np.int64:
-        raise reject(
-            f"label is an array of {labels.dtype} of shape {labels.shape}, but there are {n} clips",
-            "give one whole number a clip",
+        need(
+            values.ndim == 2 and values.dtype in (np.float32, np.float64),
+            f"{name} {kind(values)}",
+            "give scores as (clips, classes) of float32; what is no score must not be in the file",
         )
-    outside = (labels < 0) | (labels >= shape[1])
-    if outside.any():
-        raise reject(
-            f"the labels {some_of(np.unique(labels[outside]))} are not among the {shape[1]} classes",
-            "number the classes from 0, as the columns of the scores",
+        need(
+            values.shape[0] == n and values.shape[1] >= 2,
+            f"{name} has the shape {values.shape}, but there are {n} clips",
+            "give one row a clip and at least two classes",
         )
-    if scores.glosses and len(scores.glosses) != shape[1]:
-        raise reject(
-            f"there are {len(scores.glosses)} glosses for {shape[1]} classes", "give one a column, in order"
+        need(
+            values.shape[1] == scores.classes,
+            f"{name} has {values.shape[1]} classes, another stream has {scores.classes}",
+            "score the same classes",
         )
-    twice = repeated(scores.glosses) if scores.glosses else []
-    if twice:
-        raise reject(f"glosses occur more than once: {some_of(twice)}", "give every class its own")
-    for name, column, kind in (
-        ("signer", scores.signers, "U"),
-        ("split", scores.splits, "U"),
-        ("fold", scores.folds, "i"),
+        bad = clips[~np.isfinite(values).all(axis=1)]
+        problem = f"{name} holds scores that are NaN or infinite, for {_few(bad)}"
+        need(not len(bad), problem, "score every class of every clip")
+    need(
+        labels.shape == (n,) and labels.dtype == np.int64,
+        f"label {kind(labels)}, but there are {n} clips",
+        "give one whole number a clip",
+    )
+    outside = np.unique(labels[(labels < 0) | (labels >= scores.classes)])
+    need(
+        not len(outside),
+        f"the labels {_few(outside)} are not among the {scores.classes} classes",
+        "number the classes from 0, as the columns of the scores",
+    )
+    if scores.glosses:
+        problem = f"there are {len(scores.glosses)} glosses for {scores.classes} classes"
+        need(len(scores.glosses) == scores.classes, problem, "give one a column, in order")
+        twice = repeated(scores.glosses)
+        need(not twice, f"glosses occur more than once: {_few(twice)}", "give every class its own")
+    for name, column, letter, what in (
+        ("signer", scores.signers, "U", "one a clip"),
+        ("split", scores.splits, "U", "one a clip"),
+        ("fold", scores.folds, "i", "one a clip, whole numbers"),
     ):
-        if column is not None and (column.shape != (n,) or column.dtype.kind != kind):
-            raise reject(
-                f"{name} is an array of {column.dtype} of shape {column.shape}, but there are {n} clips",
-                "give one a clip" + ("" if kind == "U" else ", whole numbers"),
-            )
+        if column is not None:
+            right = column.shape == (n,) and column.dtype.kind == letter
+            need(right, f"{name} {kind(column)}, but there are {n} clips", f"give {what}")
 
 
 def read_scores(path: str | Path) -> ScoreSet:
@@ -235,21 +230,12 @@ def read_scores(path: str | Path) -> ScoreSet:
             raise InputRejected(path, f"{name} holds {values.max()}", "give smaller numbers")
         return values.astype(np.int64)
 
-    def text(name: str) -> str:
-        values = found.get(name)
-        if values is None:
-            return ""
-        if values.shape != () or values.dtype.kind != "U":
-            raise InputRejected(
-                path, f"{name} is an array of {values.dtype}, shape {values.shape}", "give one text"
-            )
-        return str(values)
+    def texts(name: str, dimensions: int, what: str) -> NDArray[Any]:
+        values = found.get(name, np.empty((0,) * dimensions, np.str_))
+        if values.ndim != dimensions or values.dtype.kind != "U":
+            raise InputRejected(path, f"{name} is an array of {values.dtype}, shape {values.shape}", what)
+        return values
 
-    glosses = found.get("gloss")
-    if glosses is not None and (glosses.ndim != 1 or glosses.dtype.kind != "U"):
-        raise InputRejected(
-            path, f"gloss is an array of {glosses.dtype}, shape {glosses.shape}", "give one text a class"
-        )
     signers = found.get("signer")
     guessed = signers_in_names(found["clip"]) if signers is None and found["clip"].ndim == 1 else None
     return ScoreSet(
@@ -261,12 +247,12 @@ def read_scores(path: str | Path) -> ScoreSet:
             for name, values in found.items()
             if name not in _FIELDS
         },
-        glosses=() if glosses is None else tuple(glosses.tolist()),
+        glosses=tuple(texts("gloss", 1, "give one text a class").tolist()),
         signers=guessed if signers is None else signers,
         splits=found.get("split"),
         folds=whole_numbers("fold") if "fold" in found else None,
-        dataset=text("dataset"),
-        extractor=text("extractor"),
+        dataset=str(texts("dataset", 0, "give one text")),
+        extractor=str(texts("extractor", 0, "give one text")),
         signers_from_names=guessed is not None,
     )
 
@@ -284,9 +270,9 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             raise InputRejected(
                 path, f"{len(members)} arrays are too many", f"give {MAX_STREAMS} streams at most"
             )
-        twice = repeated([m.filename for m in members]) if members else []
+        twice = repeated([m.filename for m in members])
         if twice:
-            raise InputRejected(path, f"arrays occur more than once: {some_of(twice)}", "give each once")
+            raise InputRejected(path, f"arrays occur more than once: {_few(twice)}", "give each once")
         total = sum(m.file_size for m in members)
         if total > MAX_BYTES:
             raise InputRejected(
@@ -299,37 +285,31 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             name = member.filename.removesuffix(".npy")
             if name == member.filename:
                 raise InputRejected(path, f"{name} in it is no array", _WRITE_IT)
-            if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise InputRejected(path, f"{name} is encrypted or packed oddly", _WRITE_IT)
             with archive.open(member) as stream:
-                version = np.lib.format.read_magic(stream)
-                read = {
-                    (1, 0): np.lib.format.read_array_header_1_0,
-                    (2, 0): np.lib.format.read_array_header_2_0,
-                }.get(version)
-                if read is None:
-                    raise InputRejected(path, f"{name} has the array format {version}", _WRITE_IT)
-                shape, fortran, dtype = read(stream)
-                if dtype.hasobject:
-                    raise InputRejected(
-                        path,
-                        f"{name} holds pickled Python objects, which are never loaded",
-                        "save texts as arrays of str, numbers as numbers",
-                    )
-                # What the header promises must be what the file holds, before memory is asked for.
-                promised = int(np.prod([int(s) for s in shape], dtype=object)) * dtype.itemsize
-                if promised > member.file_size:
-                    raise InputRejected(path, f"{name} is cut short", "write the file again")
-                content = stream.read()
-                if len(content) != promised:
-                    raise InputRejected(
-                        path, f"{name} has {len(content)} bytes instead of {promised}", "write the file again"
-                    )
-            values = np.frombuffer(content, dtype=dtype)
-            found[name] = values.reshape(shape, order="F" if fortran else "C").astype(
-                dtype.newbyteorder("="), copy=False
-            )
+                found[name] = _read_array(path, name, stream, member.file_size)
         return found
+
+
+def _read_array(path: Path, name: str, stream: IO[bytes], size: int) -> NDArray[Any]:
+    """One array; what its header promises must be what the file holds, before memory is asked for."""
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(np.lib.format.read_magic(stream))
+    if read is None:
+        raise InputRejected(path, f"{name} has an array format of another version", _WRITE_IT)
+    shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise InputRejected(
+            path,
+            f"{name} holds pickled Python objects, which are never loaded",
+            "save texts as arrays of str, numbers as numbers",
+        )
+    promised = math.prod(int(side) for side in shape) * dtype.itemsize
+    if stream.tell() + promised != size or any(side < 0 for side in shape):
+        raise InputRejected(path, f"{name} is cut short, or longer than it says", "write the file again")
+    stream.seek(0)
+    return np.lib.format.read_array(stream, allow_pickle=False).astype(dtype.newbyteorder("="), copy=False)
 
 
 def write_scores(path: str | Path, scores: ScoreSet) -> None:

@@ -4,16 +4,14 @@ The name of a stream; ``joint=1,bone=0.9`` (fixed weights of raw logits); ``sam-
 ``learned`` (on validation, or cross-fitted); ``chosen`` (the best of these, likewise). ``+temperature``
 behind it calibrates it by one temperature, learned likewise. ``+emotion`` behind that boosts the glosses
 that the face speaks for, by a strength learned likewise (fixed weights are calibrated first: a strength that
-is learned on flat probabilities only makes up for their flatness); ``+emotion=2`` by this strength;
-``+emotion-as-printed`` multiplies the raw logits as the SLR-sentiment paper does (by 1 + v; ``=0.8`` behind
-it: by 1 + 0.8 v).
+is learned on flat probabilities only makes up for their flatness); ``+emotion=2`` by this strength.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.emotion.gloss_map import add_log_boost, multiply_logits
+from signlens.emotion.gloss_map import add_log_boost
 from signlens.errors import UsageError
 from signlens.evaluation.comparison import fits
 from signlens.evaluation.emotion_vectors import EmotionBoost
@@ -38,7 +36,7 @@ from signlens.fusion.learned_weights import (
 from signlens.models.ensemble import SAM_SLR_WEIGHTS, ensemble, fit_temperature, log_softmax, weighted_mean
 
 SAM_SLR, LEARNED, CHOSEN, TEMPERATURE = "sam-slr", "learned", "chosen", "+temperature"
-EMOTION, AS_PRINTED = "+emotion", "-as-printed"
+EMOTION = "+emotion"
 MAX_DRAWS = 100_000
 
 
@@ -86,7 +84,10 @@ class Settings:
 
 
 def parse_weights(text: str) -> dict[str, float]:
-    """Weights from words such as ``joint=1,bone=0.9``.
+    """Weights from words.
+
+    >>> parse_weights("joint=1,bone=0.9")
+    {'joint': 1.0, 'bone': 0.9}
 
     Raises:
         UsageError: Not of this form, a stream twice, or a weight that is not a number of at least 0.
@@ -111,8 +112,8 @@ def parse_weights(text: str) -> dict[str, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What a system says of every clip.
+class SystemScores:
+    """What a system gives to every class of every clip.
 
     Attributes:
         scores: (N, C), larger is better; softmax makes probabilities of them.
@@ -127,7 +128,7 @@ class Answer:
     learned: Mapping[str, Any]
 
 
-class Teacher:
+class FittingData:
     """What weights and temperatures are learned on: a validation file, or folds of the clips themselves."""
 
     def __init__(self, scores: ScoreSet, settings: Settings, validation: ScoreSet | None = None) -> None:
@@ -175,25 +176,25 @@ class Teacher:
         return {"fitted_on": self.validation.source, "clips": len(self.validation)}
 
 
-def answer(what: str, teacher: Teacher) -> Answer:
-    """The scores of a system that was asked for by words.
+def system_scores(what: str, data: FittingData) -> SystemScores:
+    """The scores of a system that is asked for by words.
 
     Raises:
         UsageError: The words mean nothing here.
         PartMissing: SciPy is needed and not installed.
     """
-    scores = teacher.scores
+    scores = data.scores
     if what in scores.streams:
         return _fixed(scores, {what: 1.0})
     plain, plus, how = what.rpartition(EMOTION)
-    if plus and (not how or how.startswith((AS_PRINTED, "="))):
-        return _with_emotion(plain, how, teacher)
+    if plus and (not how or how.startswith("=")):
+        return _with_emotion(plain, how, data)
     if what.endswith(TEMPERATURE):
-        return _calibrated(what.removesuffix(TEMPERATURE), teacher)
+        return _calibrated(what.removesuffix(TEMPERATURE), data)
     if what == LEARNED:
-        return _learned(teacher)
+        return _learned(data)
     if what == CHOSEN:
-        return _chosen(teacher)
+        return _chosen(data)
     if what == SAM_SLR:
         return _fixed(scores, SAM_SLR_WEIGHTS)
     if "=" in what:
@@ -206,44 +207,44 @@ def answer(what: str, teacher: Teacher) -> Answer:
     )
 
 
-def _fixed(scores: ScoreSet, weights: Mapping[str, float]) -> Answer:
-    return Answer(weighted_mean(scores.streams, weights), dict(weights), 1.0, {})
+def _fixed(scores: ScoreSet, weights: Mapping[str, float]) -> SystemScores:
+    return SystemScores(weighted_mean(scores.streams, weights), dict(weights), 1.0, {})
 
 
-def _learned(teacher: Teacher) -> Answer:
-    scores = teacher.scores
-    if teacher.validation is not None:
-        streams = {name: teacher.validation.streams[name] for name in scores.streams}
-        made = learn_weights(streams, teacher.validation.labels)
-        facts = {**teacher.fitted_on(), **_shares(made)}
-        return Answer(
+def _learned(data: FittingData) -> SystemScores:
+    scores = data.scores
+    if data.validation is not None:
+        streams = {name: data.validation.streams[name] for name in scores.streams}
+        made = learn_weights(streams, data.validation.labels)
+        facts = {**data.fitted_on(), **_shares(made)}
+        return SystemScores(
             ensemble(scores.streams, made.weights, made.temperature), made.weights, made.temperature, facts
         )
-    folds, facts = teacher.folds()
+    folds, facts = data.folds()
     answered, weights = cross_fit(scores.streams, scores.labels, folds)
-    return Answer(answered, None, None, {**facts, "per_fold": [_shares(w) for w in weights]})
+    return SystemScores(answered, None, None, {**facts, "per_fold": [_shares(w) for w in weights]})
 
 
-def _chosen(teacher: Teacher) -> Answer:
-    scores = teacher.scores
-    if teacher.validation is not None:
-        streams = {name: teacher.validation.streams[name] for name in scores.streams}
-        choice = choose_weights(streams, teacher.validation.labels, seed=teacher.settings.seed)
+def _chosen(data: FittingData) -> SystemScores:
+    scores = data.scores
+    if data.validation is not None:
+        streams = {name: data.validation.streams[name] for name in scores.streams}
+        choice = choose_weights(streams, data.validation.labels, seed=data.settings.seed)
         best = choice.chosen
         made = ensemble(scores.streams, best.weights, best.temperature)
-        facts = {**teacher.fitted_on(), "choice": choice.to_json()}
-        return Answer(made, best.weights, best.temperature, facts)
-    folds, facts = teacher.folds()
+        facts = {**data.fitted_on(), "choice": choice.to_json()}
+        return SystemScores(made, best.weights, best.temperature, facts)
+    folds, facts = data.folds()
     answered, choices = np.zeros((len(scores), scores.classes)), []
     for number in np.unique(folds):
         here = folds == number
         others = {name: values[~here] for name, values in scores.streams.items()}
         inner = folds[~here] if len(np.unique(folds)) > 2 else None
-        choice = choose_weights(others, scores.labels[~here], folds=inner, seed=teacher.settings.seed)
+        choice = choose_weights(others, scores.labels[~here], folds=inner, seed=data.settings.seed)
         held = {name: values[here] for name, values in scores.streams.items()}
         answered[here] = ensemble(held, choice.chosen.weights, choice.chosen.temperature)
         choices.append(choice.to_json())
-    return Answer(answered, None, None, {**facts, "per_fold": choices})
+    return SystemScores(answered, None, None, {**facts, "per_fold": choices})
 
 
 def _shares(learned: LearnedWeights) -> dict[str, Any]:
@@ -255,79 +256,77 @@ def _shares(learned: LearnedWeights) -> dict[str, Any]:
     }
 
 
-def _calibrated(what: str, teacher: Teacher) -> Answer:
-    base = answer(what, teacher)
+def _calibrated(what: str, data: FittingData) -> SystemScores:
+    base = system_scores(what, data)
     if base.learned:
         raise UsageError(what, "has a temperature of its own", f"leave out {TEMPERATURE}")
     assert base.weights is not None
-    if teacher.validation is not None:
-        validation = teacher.validation
+    if data.validation is not None:
+        validation = data.validation
         temperature = fit_temperature(weighted_mean(validation.streams, base.weights), validation.labels)
-        return Answer(log_softmax(base.scores / temperature), base.weights, temperature, teacher.fitted_on())
-    folds, facts = teacher.folds()
-    return Answer(cross_fit_temperature(base.scores, teacher.scores.labels, folds), base.weights, None, facts)
+        return SystemScores(
+            log_softmax(base.scores / temperature), base.weights, temperature, data.fitted_on()
+        )
+    folds, facts = data.folds()
+    return SystemScores(
+        cross_fit_temperature(base.scores, data.scores.labels, folds), base.weights, None, facts
+    )
 
 
-def _with_emotion(plain: str, how: str, teacher: Teacher) -> Answer:
+def _with_emotion(plain: str, how: str, data: FittingData) -> SystemScores:
     """A system with its scores augmented by what the faces show.
 
     The strength for a clip is learned on none of the clips that the plain system is asked about together
     with it: on the validation file, or on the other folds, where the plain system is learned anew.
     """
-    scores, boost, what = teacher.scores, teacher.settings.emotion, f"{plain}{EMOTION}{how}"
+    scores, boost, what = data.scores, data.settings.emotion, f"{plain}{EMOTION}{how}"
     if boost is None:
         raise UsageError(what, "needs to know what the faces show", "give --emotion FILE")
-    printed = how.startswith(AS_PRINTED)
-    if printed:
-        boost = replace(boost, include_grammatical=True)
     classes = boost.class_emotions(scores)
     vectors = boost.vectors.of(scores.clips)
     plain = plain if how else calibrated(plain)
-    base = answer(plain, teacher)
+    base = system_scores(plain, data)
     facts: dict[str, Any] = {**boost.facts(scores), "without": base.learned}
-    if printed:
-        number = how.removeprefix(AS_PRINTED)
-        slope = _strength(what, number) if number else 1.0
-        made = multiply_logits(base.scores, vectors, classes, slope=slope, top_k=boost.top_k)
-        return Answer(made, base.weights, base.temperature, {"emotion": {**facts, "slope": slope}})
-    if how:
-        strength = _strength(what, how)
+
+    def boosted(strength: float | NDArray[np.float64], learned: Mapping[str, Any]) -> SystemScores:
         made = add_log_boost(base.scores, vectors, classes, strength, boost.top_k)
-        return Answer(made, base.weights, base.temperature, {"emotion": {**facts, "strength": strength}})
+        return SystemScores(made, base.weights, base.temperature, learned)
 
     def learned_on(others: ScoreSet) -> tuple[float, dict[str, Any]]:
-        taught = answer(plain, Teacher(others, teacher.settings, validation=others)).scores
-        choice = choose_strength(
-            taught, others.labels, boost.vectors.of(others.clips), classes, top_k=boost.top_k
-        )
+        given = system_scores(plain, FittingData(others, data.settings, validation=others)).scores
+        shown = boost.vectors.of(others.clips)
+        choice = choose_strength(given, others.labels, shown, classes, top_k=boost.top_k)
         return choice.strength, choice.to_json()
 
-    if teacher.validation is not None:
-        strength, said = learned_on(teacher.validation)
-        made = add_log_boost(base.scores, vectors, classes, strength, boost.top_k)
-        facts = {**teacher.fitted_on(), "emotion": {**facts, "strength": strength, "choice": said}}
-        return Answer(made, base.weights, base.temperature, facts)
-    folds, of_folds = teacher.folds()
+    if how:
+        fixed = _strength(what, how)
+        return boosted(fixed, {"emotion": {**facts, "strength": fixed}})
+    if data.validation is not None:
+        strength, choice = learned_on(data.validation)
+        learned = {**facts, "strength": strength, "choice": choice}
+        return boosted(strength, {**data.fitted_on(), "emotion": learned})
+    folds, of_folds = data.folds()
     strengths, choices = np.zeros(len(scores)), []
     for number in np.unique(folds):
         here = folds == number
-        strengths[here], said = learned_on(scores.take(~here))
-        choices.append(said)
-    made = add_log_boost(base.scores, vectors, classes, strengths, boost.top_k)
-    return Answer(
-        made, base.weights, base.temperature, {**of_folds, "emotion": {**facts, "choices": choices}}
-    )
+        strengths[here], choice = learned_on(scores.take(~here))
+        choices.append(choice)
+    return boosted(strengths, {**of_folds, "emotion": {**facts, "choices": choices}})
 
 
 def calibrated(plain: str) -> str:
-    """The words for a system with calibrated probabilities: with a temperature where it has none."""
+    """The words for a system with calibrated probabilities: with a temperature where it has none.
+
+    >>> calibrated("joint=1,bone=0.9"), calibrated("learned")
+    ('joint=1,bone=0.9+temperature', 'learned')
+    """
     return plain if plain in (LEARNED, CHOSEN) or plain.endswith(TEMPERATURE) else plain + TEMPERATURE
 
 
-def _strength(what: str, said: str) -> float:
+def _strength(what: str, text: str) -> float:
     """The number behind ``=``."""
     try:
-        strength = float(said.removeprefix("=")) if said.startswith("=") else math.nan
+        strength = float(text.removeprefix("="))
     except ValueError:
         strength = math.nan
     if not math.isfinite(strength) or strength < 0:

@@ -6,6 +6,7 @@ second half of the comparison.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emotion.gloss_map import load_gloss_map
+from signlens.errors import UsageError
 from signlens.evaluation.emotion_vectors import EmotionBoost, read_emotion_vectors
-from signlens.evaluation.results import describe, resampling_units
+from signlens.evaluation.results import describe_scores, resampling_units
 from signlens.evaluation.scores import ScoreSet, read_scores
-from signlens.evaluation.systems import AS_PRINTED, EMOTION, Answer, Settings, Teacher, answer, calibrated
+from signlens.evaluation.systems import (
+    EMOTION,
+    FittingData,
+    Settings,
+    SystemScores,
+    calibrated,
+    system_scores,
+)
+from signlens_studies.slr_sentiment.as_printed import multiply_logits
 from signlens_studies.slr_sentiment.recognition_tables import ensemble_words, without_signers
 
 Floats = NDArray[np.float64]
@@ -64,30 +74,35 @@ class Material:
     notes: tuple[str, ...]
     data: Mapping[str, Any]
 
-    def plain(self) -> Answer:
+    def plain(self) -> SystemScores:
         """The system without emotion."""
-        return answer(self.words, Teacher(self.scores, self.settings))
+        return system_scores(self.words, FittingData(self.scores, self.settings))
 
-    def calibrated(self) -> Answer:
+    def calibrated(self) -> SystemScores:
         """The same with a learned temperature."""
-        return answer(calibrated(self.words), Teacher(self.scores, self.settings))
+        return system_scores(calibrated(self.words), FittingData(self.scores, self.settings))
 
-    def as_printed(self, slope: float) -> Answer:
+    def as_printed(self, slope: float) -> SystemScores:
         """Raised as the paper's formula has it."""
-        how = f"{self.words}{EMOTION}{AS_PRINTED}={slope:g}"
-        return answer(how, Teacher(self.scores, replace(self.settings, emotion=self.printed)))
+        if not 0 <= slope < math.inf:
+            raise UsageError("--slope", f"{slope} is no slope", "give a number of 0 or more")
+        base, boost = self.plain(), self.printed
+        vectors, classes = boost.vectors.of(self.scores.clips), boost.class_emotions(self.scores)
+        made = multiply_logits(base.scores, vectors, classes, slope=slope, top_k=boost.top_k)
+        learned = {"emotion": {**boost.facts(self.scores), "without": base.learned, "slope": slope}}
+        return SystemScores(made, base.weights, base.temperature, learned)
 
-    def put_right(self) -> tuple[Answer, Floats]:
+    def put_right(self) -> tuple[SystemScores, Floats]:
         """The answer, and (N,) the strength that each clip got."""
-        teacher = Teacher(self.scores, replace(self.settings, emotion=self.right))
-        made = answer(f"{calibrated(self.words)}{EMOTION}", teacher)
+        teacher = FittingData(self.scores, replace(self.settings, emotion=self.right))
+        made = system_scores(f"{calibrated(self.words)}{EMOTION}", teacher)
         if teacher.validation is not None:
             return made, np.full(len(self.scores), made.learned["emotion"]["strength"])
         folds, _ = teacher.folds()
         by_fold = np.array([choice["strength"] for choice in made.learned["emotion"]["choices"]])
         return made, by_fold[np.unique(folds, return_inverse=True)[1]]
 
-    def systems(self, slope: float) -> tuple[dict[str, Answer], Floats | None]:
+    def systems(self, slope: float) -> tuple[dict[str, SystemScores], Floats | None]:
         """All answers by what they are called; and the strengths, or None where the vectors allow none."""
         found = {"without": self.plain(), "as printed": self.as_printed(slope)}
         if not self.right.vectors.are_probabilities:
@@ -133,7 +148,7 @@ def open_material(
     words = ensemble_words(scores, weights)
     facts = printed.facts(scores)
     data = {
-        **describe(scores),
+        **describe_scores(scores),
         "weights": words,
         "fitted_on": None if settings.fit_on is None else str(settings.fit_on),
         "signers_left_out": excluded,

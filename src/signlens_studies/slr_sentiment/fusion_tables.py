@@ -19,7 +19,7 @@ from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import PartMissing, UsageError
 from signlens.evaluation.comparison import mcnemar
 from signlens.evaluation.metrics import bootstrap, outcomes
-from signlens.evaluation.results import describe, describe_intervals, resampling_units
+from signlens.evaluation.results import describe_intervals, describe_scores, resampling_units
 from signlens.evaluation.scores import ScoreSet, read_scores
 from signlens.evaluation.systems import Settings
 from signlens_studies.figures import check_figure, new_figure, save_figure
@@ -190,7 +190,7 @@ def fusion_head_table(name: str, folder: Path, settings: Settings) -> Reproducti
         name=name,
         title=f"{PAPER}, Table {name[-1]}: scores and emotion vector through a network ({architecture})",
         theirs=f"{_THEIRS}; their {paper_name}; without the network 28.24 on val",
-        data={**_facts(run), **describe(first.scores)},
+        data={**_facts(run), **describe_scores(first.scores)},
         intervals=describe_intervals(settings),
         rows=tuple(rows),
         notes=(
@@ -328,7 +328,7 @@ def table14(folder: Path, settings: Settings) -> Reproduction:
             **_facts(run),
             "spaces": run.fitted["spaces"],
             "space": run.experiment.space,
-            **describe(made.scores),
+            **describe_scores(made.scores),
         },
         intervals=describe_intervals(settings),
         rows=tuple(rows),
@@ -356,7 +356,7 @@ def final_fusion(folder: Path, settings: Settings) -> Reproduction:
     described: Mapping[str, Any] = {}
     for subset in subsets:
         made = _compared(run, subset, settings)
-        described = described or describe(made.scores)
+        described = described or describe_scores(made.scores)
         streams = [name for name in made.scores.streams if name != ENSEMBLE]
         ordered = [n for n in (WITH_NEIGHBOURS, "stack", "stack_with_class_bias", CHOSEN) if n in streams]
         rows.append(made.row(ENSEMBLE, f"{subset}: ensemble alone"))

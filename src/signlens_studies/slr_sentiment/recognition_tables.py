@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.tables import listed, read_csv
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.metrics import (
     Outcomes,
@@ -18,9 +19,9 @@ from signlens.evaluation.metrics import (
     measure,
     outcomes,
 )
-from signlens.evaluation.results import describe, describe_intervals, resampling_units
-from signlens.evaluation.scores import ScoreSet, read_scores, repeated, signers_in_names, some_of
-from signlens.evaluation.systems import Settings, Teacher, answer
+from signlens.evaluation.results import describe_intervals, describe_scores, resampling_units
+from signlens.evaluation.scores import ScoreSet, read_scores, repeated, signers_in_names
+from signlens.evaluation.systems import FittingData, Settings, system_scores
 from signlens.models.ensemble import SLR_SENTIMENT_WEIGHTS
 from signlens_studies.reproduction import PAPER, Reproduction, Row
 
@@ -149,7 +150,7 @@ def table2_of_scores(
     """Accuracy and the paper's losses of any system, from its scores."""
     scores, excluded = without_signers(read_scores(path), exclude_signers)
     words = ensemble_words(scores, weights)
-    answered = answer(words, Teacher(scores, settings))
+    answered = system_scores(words, FittingData(scores, settings))
     found = outcomes(answered.scores, scores.labels)
     groups, notes = resampling_units(scores.signers, scores.source, settings.by)
     drawn = bootstrap_metrics({"": found}, groups=groups, draws=settings.draws, seed=settings.seed)[""]
@@ -184,7 +185,7 @@ def table2_of_scores(
         name="table2",
         title=f"{PAPER}, Table 2: recognition without emotion",
         theirs=_TABLE_2_THEIRS,
-        data={**describe(scores), "weights": words, "signers_left_out": excluded or None},
+        data={**describe_scores(scores), "weights": words, "signers_left_out": excluded or None},
         intervals=describe_intervals(settings),
         rows=tuple(rows),
         notes=(*notes, LOSSES),
@@ -218,7 +219,7 @@ def left_out(
             raise UsageError(
                 "--exclude-signer",
                 f"no clip of {source} is signed by {signer}",
-                f"there are {some_of(np.unique(signers))}",
+                f"there are {listed(np.unique(signers))}",
             )
     out = np.isin(signers, list(counts))
     if out.all():
@@ -301,8 +302,6 @@ def read_predictions(
 
     Columns: ``clip`` (or ``sample``), ``label`` (or ``label...``), ``pred...``; whole numbers.
     """
-    from signlens.datasets.tables import read_csv
-
     table = read_csv(path, ())
     if not table:
         raise InputRejected(path, "there is no clip in it", "give one line a clip")
@@ -319,7 +318,7 @@ def read_predictions(
     clips = [row.filled(clip) for row in table]
     twice = repeated(clips)
     if twice:
-        raise InputRejected(path, f"clips occur more than once: {some_of(twice)}", "give every clip once")
+        raise InputRejected(path, f"clips occur more than once: {listed(twice)}", "give every clip once")
 
     def numbers(column: str) -> NDArray[np.int64]:
         return np.array([row.whole_number(column, below=1_000_000) for row in table], np.int64)

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from signlens.cli import app
 from signlens.emotion.expressions import EMOTIONS
-from signlens.emotion.gloss_map import add_log_boost, load_gloss_map, multiply_logits
+from signlens.emotion.gloss_map import add_log_boost, load_gloss_map
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.comparison import mcnemar
 from signlens.evaluation.emotion_vectors import EmotionBoost, EmotionVectors, read_emotion_vectors
 from signlens.evaluation.metrics import top_k_hits
-from signlens.evaluation.systems import Settings, Teacher, answer
+from signlens.evaluation.systems import FittingData, Settings, system_scores
 from signlens.fusion.emotion_strength import choose_strength
 from signlens.models.ensemble import fit_temperature
 
@@ -110,31 +110,28 @@ def settings(vectors: EmotionVectors, **more) -> Settings:
     return Settings(emotion=EmotionBoost(vectors, MAP), **more)
 
 
-def test_a_fixed_strength_and_the_printed_way() -> None:
+def test_a_fixed_strength() -> None:
     scores = emotional()
-    teacher = Teacher(scores, settings(faces(scores)))
+    teacher = FittingData(scores, settings(faces(scores)))
     vectors = teacher.settings.emotion.vectors.of(scores.clips)
-    plain = answer("joint=1,bone=1", teacher).scores
-    fixed = answer("joint=1,bone=1+emotion=2", teacher)
+    plain = system_scores("joint=1,bone=1", teacher).scores
+    fixed = system_scores("joint=1,bone=1+emotion=2", teacher)
     assert (fixed.scores == add_log_boost(plain, vectors, MAP.class_emotions(GLOSSES), 2.0, 10)).all()
     assert fixed.learned["emotion"]["gloss_map_sha256"] == MAP.sha256
-    printed = answer("joint=1,bone=1+emotion-as-printed", teacher)
-    every = MAP.class_emotions(GLOSSES, include_grammatical=True)
-    assert (printed.scores == multiply_logits(plain, vectors, every)).all()
 
 
 @pytest.mark.parametrize("words", ["joint", "sam-slr+temperature", "learned"])
 def test_cross_fitting_answers_no_clip_with_what_it_taught(words: str) -> None:
     scores = emotional(120)
     vectors = faces(scores)
-    teacher = Teacher(scores, settings(vectors, cross_fit_by="signer"))
-    made = answer(f"{words}+emotion", teacher)
+    teacher = FittingData(scores, settings(vectors, cross_fit_by="signer"))
+    made = system_scores(f"{words}+emotion", teacher)
     assert made.learned["cross_fitted_by"] == "signer"
     folds, _ = teacher.folds()
     held = folds == folds[0]
     changed = scores.labels.copy()
     changed[held] = (changed[held] + 1) % 12  # other truths in a fold: its answers must stay
-    other = answer(f"{words}+emotion", Teacher(replace(scores, labels=changed), teacher.settings))
+    other = system_scores(f"{words}+emotion", FittingData(replace(scores, labels=changed), teacher.settings))
     np.testing.assert_allclose(other.scores[held], made.scores[held], rtol=1e-9)
 
 
@@ -149,7 +146,7 @@ def test_the_strength_is_chosen_on_the_validation_file(tmp_path: Path) -> None:
         np.concatenate([vectors.values, more.values]),
     )
     path = written(tmp_path / "val.npz", validation)
-    made = answer("joint+emotion", Teacher(scores, settings(both, fit_on=path)))
+    made = system_scores("joint+emotion", FittingData(scores, settings(both, fit_on=path)))
     heat = fit_temperature(validation.streams["joint"], validation.labels)
     expected = choose_strength(
         validation.streams["joint"] / heat, validation.labels, more.values, MAP.class_emotions(GLOSSES)
@@ -161,15 +158,15 @@ def test_the_strength_is_chosen_on_the_validation_file(tmp_path: Path) -> None:
 def test_what_is_missing_is_said() -> None:
     scores = emotional(20)
     with pytest.raises(UsageError, match="--emotion"):
-        answer("joint+emotion", Teacher(scores, Settings()))
+        system_scores("joint+emotion", FittingData(scores, Settings()))
     with pytest.raises(UsageError, match="strength"):
-        answer("joint+emotion=-1", Teacher(scores, settings(faces(scores))))
+        system_scores("joint+emotion=-1", FittingData(scores, settings(faces(scores))))
     nameless = replace(scores, glosses=())
     with pytest.raises(InputRejected, match="gloss"):
-        answer("joint+emotion", Teacher(nameless, settings(faces(scores))))
+        system_scores("joint+emotion", FittingData(nameless, settings(faces(scores))))
     strange = replace(scores, glosses=tuple(f"g{i}" for i in range(12)))
     with pytest.raises(UsageError, match="none of the 12 glosses"):
-        answer("joint+emotion", Teacher(strange, settings(faces(scores))))
+        system_scores("joint+emotion", FittingData(strange, settings(faces(scores))))
 
 
 # -- the command ------------------------------------------------------------------------------------
@@ -191,7 +188,7 @@ def test_evaluate_compares_with_and_without(tmp_path: Path) -> None:
     assert any("10 of 400 clips have no emotion vector" in note for note in found["notes"])
     assert any("enjoy" in note for note in found["notes"])
     plain, boosted = (
-        answer(s, Teacher(scores, settings(read_emotion_vectors(paths[1])))).scores
+        system_scores(s, FittingData(scores, settings(read_emotion_vectors(paths[1])))).scores
         for s in ("sam-slr+temperature", "sam-slr+emotion")
     )
     expected = mcnemar(*(top_k_hits(s, scores.labels, 1) for s in (plain, boosted)))
