@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Self
@@ -43,10 +44,11 @@ def signer(
 ) -> None:
     """Render a sign by a drawn signer: for tests and demonstration, not for learning to sign."""
     with errors_to_exit_codes():
-        from signlens.signer import command
+        from signlens.signer import DEFAULT_IDENTITY
+        from signlens.signer.film import NOTE, film_sign
 
         if listing:
-            found = command.listing()
+            found = _listing()
             if as_json:
                 print_json(found)
                 return
@@ -59,14 +61,16 @@ def signer(
         if sign is None or out is None:
             lacking = "SIGN" if sign is None else "--out"
             raise UsageError(lacking, "is not given", "signlens signer SIGN --out clip.mp4 (or --list)")
-        options: dict[str, Any] = {} if identity is None else {"identity": identity}
+        width, height = _parse_size(size)
         with _RenderBar(sign) as bar:
-            made = command.render_clip(
+            made = film_sign(
                 sign,
                 out,
                 yaw_degrees=yaw,
                 expression=expression,
-                size=size,
+                identity=identity or DEFAULT_IDENTITY,
+                width=width,
+                height=height,
                 fps=fps,
                 seed=seed,
                 grain=grain,
@@ -74,7 +78,6 @@ def signer(
                 truth=truth,
                 workers=workers,
                 progress=bar,
-                **options,
             )
         if as_json:
             print_json(made)
@@ -83,7 +86,26 @@ def signer(
                 f"{made['out']}: {made['sign']} by {made['identity']}, {made['frames']} frames, "
                 f"{made['duration_s']:.1f} s, {made['width']}x{made['height']}"
             )
-            typer.echo(command.NOTE)
+            typer.echo(NOTE)
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip().lower())
+    if match is None:
+        raise UsageError(f"size {text!r}", "is no size", "write WIDTHxHEIGHT, for example 640x480")
+    return int(match[1]), int(match[2])
+
+
+def _listing() -> dict[str, Any]:
+    from signlens.signer import EXPRESSIONS, load_identities, load_signs
+    from signlens.signer.film import NOTE
+
+    return {
+        "signs": {gloss: sign.about for gloss, sign in load_signs().items()},
+        "identities": {name: identity.about for name, identity in load_identities().items()},
+        "expressions": list(EXPRESSIONS),
+        "note": NOTE,
+    }
 
 
 class _RenderBar:

@@ -1,8 +1,8 @@
-"""Writing frames to a video file."""
+"""A rendered sign, or any frames, to a video file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file
+from signlens.signer.render import DEFAULT_IDENTITY, render_sign
+
+NOTE = (
+    "Rendered signs are for tests and demonstration; they teach no one to sign. "
+    "Deaf signers are the authority on their language."
+)
 
 _FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}
 
@@ -106,3 +112,80 @@ def write_video(
         raise InputRejected(
             path, f"it cannot be written ({error.strerror or error})", "choose another place"
         ) from None
+
+
+def film_sign(
+    sign: str,
+    out: str | Path,
+    *,
+    yaw_degrees: float = 0.0,
+    expression: str = "neutral",
+    identity: str = DEFAULT_IDENTITY,
+    width: int = 640,
+    height: int = 480,
+    fps: float = 25.0,
+    seed: int = 0,
+    grain: float = 0.0,
+    quality: int = 20,
+    truth: str | Path | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Render one sign to a video, and its truth beside it where asked.
+
+    Args:
+        sign: Gloss of a shipped sign, or the path of a sign's ``.toml`` file.
+        out: Video to write (``.mp4``, ``.mkv`` or ``.mov``).
+        yaw_degrees: Turn of the body to the signer's left.
+        expression: A name of `EXPRESSIONS`, or several joined by ``+``.
+        identity: Who signs.
+        width: Pixels across.
+        height: Pixels down.
+        fps: Frames per second.
+        seed: 0 is the sign as written; others vary it a little.
+        grain: Grain of the camera, 0..1.
+        quality: Constant rate factor of the video: lower is better and larger.
+        truth: ``.npz`` to write, or None.
+        workers: Threads; None for one a core.
+        progress: Called with (frames done, frames in all).
+
+    Returns:
+        A plain summary: out, truth, sign, identity, expression, yaw_degrees, frames, fps, width,
+        height, duration_s.
+
+    Raises:
+        UsageError: An unknown name or a value out of range.
+        InputRejected: A file cannot be read or written.
+        PartMissing: numba is not installed.
+    """
+    check_video_path(out)
+    clip = render_sign(
+        sign,
+        yaw_degrees=yaw_degrees,
+        expression=expression,
+        identity=identity,
+        width=width,
+        height=height,
+        fps=fps,
+        seed=seed,
+        grain=grain,
+        workers=workers,
+        progress=progress,
+    )
+    if truth is not None:
+        clip.truth.save(truth)
+    comment = f"signlens signer: {clip.sign}, {clip.identity}, {expression}, yaw {yaw_degrees:g}. {NOTE}"
+    frames = write_video(clip, out, fps=fps, quality=quality, comment=comment)
+    return {
+        "out": str(out),
+        "truth": None if truth is None else str(truth),
+        "sign": clip.sign,
+        "identity": clip.identity,
+        "expression": expression,
+        "yaw_degrees": yaw_degrees,
+        "frames": frames,
+        "fps": fps,
+        "width": width // 2 * 2,
+        "height": height // 2 * 2,
+        "duration_s": round(frames / fps, 3),
+    }

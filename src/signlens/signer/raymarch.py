@@ -321,6 +321,85 @@ def _brow_distance(x, y, inner, middle, outer, x_in, x_out, thick):
 
 
 @_jit
+def _darken(r, g, b, amount, green):
+    """Towards dark and red: green and blue lose `green` times what red loses."""
+    return r * (1.0 - amount), g * (1.0 - green * amount), b * (1.0 - green * amount)
+
+
+@_jit
+def _paint_folds(face, r, g, b, ax, x, y):
+    """Folds of expression: beside the mouth, between the brows, on the nose, on the forehead."""
+    if face[F_FOLD] > 0.01:
+        fy = min(max((y + 1.6) / (face[F_MOUTH_Y] + 1.4), 0.0), 1.0)
+        fx = 1.55 + 1.75 * np.sqrt(fy)
+        amount = np.exp(-((ax - fx) ** 2) / 0.022) * _step(0.0, 0.25, fy) * _step(1.0, 0.7, fy)
+        r, g, b = _darken(r, g, b, amount * (face[F_FOLD] * 0.20), 1.25)
+    if face[F_FURROW] > 0.01:
+        amount = np.exp(-((ax - 0.42 - 0.06 * (y - 3.4)) ** 2) / 0.012)
+        amount *= np.exp(-((y - 3.5) ** 2) / 0.45) * 0.34 * face[F_FURROW]
+        r, g, b = _darken(r, g, b, amount, 1.2)
+    if face[F_WRINKLE] > 0.01:
+        amount = np.exp(-((y - 1.55 - 0.25 * ax) ** 2) / 0.02) + np.exp(-((y - 2.1 - 0.25 * ax) ** 2) / 0.02)
+        amount *= np.exp(-(x * x) / 0.9) * 0.22 * face[F_WRINKLE]
+        r, g, b = _darken(r, g, b, amount, 1.2)
+    if face[F_FOREHEAD] > 0.01:
+        amount = np.exp(-((y - 6.2 + 0.02 * x * x) ** 2) / 0.02)
+        amount += np.exp(-((y - 7.0 + 0.02 * x * x) ** 2) / 0.02)
+        amount *= _step(3.6, 1.6, ax) * 0.13 * face[F_FOREHEAD]
+        r, g, b = _darken(r, g, b, amount, 1.2)
+    return r, g, b
+
+
+@_jit
+def _paint_mouth(face, colours, r, g, b, spec, ax, y, left, w):
+    """Lips, teeth, tongue and the line between closed lips."""
+    width = face[F_MOUTH_W_L] if left else face[F_MOUTH_W_R]
+    lift = face[F_LIFT_L] if left else face[F_LIFT_R]
+    c = min(ax / width, 1.0)
+    arch = 1.0 - c * c
+    middle = face[F_MOUTH_Y] + lift * (c * c - 0.30)
+    top = middle + face[F_OPEN_UP] * arch
+    bottom = middle - face[F_OPEN_LOW] * np.sqrt(arch)
+    # Cupid's bow above, a full curve below.
+    bow = 1.0 - 0.20 * np.exp(-(ax * ax) / 0.10)
+    upper = top + face[F_LIP_UP] * (1.0 - c**1.7) * bow
+    lower = bottom - face[F_LIP_LOW] * arch**0.62
+    beyond = max(ax - width, 0.0)
+    edge = 0.05 + w
+    inside = _step(edge, -edge, max(y - upper, lower - y)) * _step(0.16 + w, 0.0, beyond)
+    r, g, b = _mix(r, g, b, colours, C_LIPS, 0.82 * inside)
+    spec += 0.10 * inside
+    gap = top - bottom
+    open_amount = _step(0.04, 0.22, gap)
+    cavity = _step(edge, -edge, max(y - top, bottom - y)) * open_amount * _step(0.0, -0.1, ax - width)
+    r, g, b = _mix(r, g, b, colours, C_MOUTH, cavity)
+    if cavity > 0.0:
+        tooth = _step(-edge, edge, y - (top - min(0.62, 0.55 * gap + 0.10) * arch)) * face[F_TEETH]
+        r, g, b = _mix(r, g, b, colours, C_TEETH, cavity * tooth)
+        tongue = _step(edge, -edge, y - (bottom + 0.45 * gap * (1.0 - 0.5 * c * c)))
+        r, g, b = _mix(r, g, b, colours, C_TONGUE, cavity * tongue * (1.0 - tooth) * 0.9)
+        spec *= 1.0 - cavity
+    # The line between closed lips, drawn on a little past the corners.
+    line = (1.0 - open_amount) * _step(0.085 + w, 0.02, abs(y - middle)) * _step(0.35, -0.1, ax - width)
+    line = max(line, 0.8 * _step(0.22 + w, 0.05, np.sqrt((ax - width) ** 2 + (y - middle) ** 2)))
+    r, g, b = _mix(r, g, b, colours, C_MOUTH, 0.62 * line)
+    return r, g, b, spec
+
+
+@_jit
+def _paint_beard(face, colours, r, g, b, spec, ax, x, y, z):
+    """Beard: soft edge along cheeks and above the lip."""
+    mouth_y = face[F_MOUTH_Y]
+    line = -1.2 - 2.6 * np.exp(-((ax - 2.6) ** 2) / 3.4)
+    amount = _step(line + 0.25, line - 0.55, y)
+    amount *= _step(0.0, 0.9, np.sqrt((x / 2.9) ** 2 + ((y - mouth_y) / 1.25) ** 2) - 0.72)
+    stash = np.exp(-((y - mouth_y - 1.28) ** 2) / 0.20) * _step(2.9, 2.0, ax)
+    amount = max(amount, stash) * face[F_BEARD] * _step(-1.0, 2.0, z)
+    r, g, b = _mix(r, g, b, colours, C_HAIR, amount)
+    return r, g, b, spec * (1.0 - amount)
+
+
+@_jit
 def _paint_head(face, colours, x, y, z, w):
     """Skin, brows, mouth; x, y, z in head centimetres, w the width of a pixel there."""
     u = face[F_UNIT]
@@ -332,103 +411,36 @@ def _paint_head(face, colours, x, y, z, w):
     if z < 0.0:
         ear = np.exp(-((ax - 7.3) ** 2) / 0.8 - (y - 0.8) ** 2 / 3.0)
         r, g, b = _mix(r, g, b, colours, C_BLUSH, 0.25 * ear)
-    else:
-        # Warmth of cheeks and nose.
-        warm = np.exp(-((ax - 4.0) ** 2) / 2.6 - (y + 1.1) ** 2 / 1.8)
-        warm = warm * face[F_BLUSH] + 0.30 * np.exp(-(x * x) / 1.3 - (y + 0.7) ** 2 / 1.0)
-        r, g, b = _mix(r, g, b, colours, C_BLUSH, min(warm, 1.0) * 0.42)
-        # Beard: soft edge along cheeks and above the lip.
-        if face[F_BEARD] > 0.0:
-            mouth_y = face[F_MOUTH_Y]
-            line = -1.2 - 2.6 * np.exp(-((ax - 2.6) ** 2) / 3.4)
-            amount = _step(line + 0.25, line - 0.55, y)
-            amount *= _step(0.0, 0.9, np.sqrt((x / 2.9) ** 2 + ((y - mouth_y) / 1.25) ** 2) - 0.72)
-            stash = np.exp(-((y - mouth_y - 1.28) ** 2) / 0.20) * _step(2.9, 2.0, ax)
-            amount = max(amount, stash) * face[F_BEARD] * _step(-1.0, 2.0, z)
-            r, g, b = _mix(r, g, b, colours, C_HAIR, amount)
-            spec *= 1.0 - amount
-        # Nostrils.
-        hole = ((ax - 0.62) / 0.36) ** 2 + ((y + 1.62) / 0.17) ** 2
-        if z > 5.5:
-            dark = 0.55 * _step(1.35, 0.4, hole)
-            r, g, b = r * (1.0 - dark), g * (1.0 - dark), b * (1.0 - dark)
-        # Folds of expression: beside the mouth, between the brows, on the forehead, on the nose.
-        lift = face[F_LIFT_L] if left else face[F_LIFT_R]
-        if face[F_FOLD] > 0.01:
-            fy = min(max((y + 1.6) / (face[F_MOUTH_Y] + 1.4), 0.0), 1.0)
-            fx = 1.55 + 1.75 * np.sqrt(fy)
-            amount = np.exp(-((ax - fx) ** 2) / 0.022) * _step(0.0, 0.25, fy) * _step(1.0, 0.7, fy)
-            amount *= face[F_FOLD] * 0.20
-            r, g, b = r * (1.0 - amount), g * (1.0 - 1.25 * amount), b * (1.0 - 1.25 * amount)
-        if face[F_FURROW] > 0.01:
-            amount = np.exp(-((ax - 0.42 - 0.06 * (y - 3.4)) ** 2) / 0.012)
-            amount *= np.exp(-((y - 3.5) ** 2) / 0.45) * 0.34 * face[F_FURROW]
-            r, g, b = r * (1.0 - amount), g * (1.0 - 1.2 * amount), b * (1.0 - 1.2 * amount)
-        if face[F_WRINKLE] > 0.01:
-            amount = np.exp(-((y - 1.55 - 0.25 * ax) ** 2) / 0.02) + np.exp(
-                -((y - 2.1 - 0.25 * ax) ** 2) / 0.02
-            )
-            amount *= np.exp(-(x * x) / 0.9) * 0.22 * face[F_WRINKLE]
-            r, g, b = r * (1.0 - amount), g * (1.0 - 1.2 * amount), b * (1.0 - 1.2 * amount)
-        if face[F_FOREHEAD] > 0.01:
-            amount = np.exp(-((y - 6.2 + 0.02 * x * x) ** 2) / 0.02) + np.exp(
-                -((y - 7.0 + 0.02 * x * x) ** 2) / 0.02
-            )
-            amount *= _step(3.6, 1.6, ax) * 0.13 * face[F_FOREHEAD]
-            r, g, b = r * (1.0 - amount), g * (1.0 - 1.2 * amount), b * (1.0 - 1.2 * amount)
-        # Socket: a soft shade and a lid crease round the eye.
-        ex = (ax - face[F_EYE_X]) / (face[F_EYE_W] * 1.35)
-        ey = (y - face[F_EYE_Y] - 0.25) / 1.75
-        shade = 0.16 * _step(1.3, 0.5, ex * ex + ey * ey)
-        r, g, b = r * (1.0 - shade), g * (1.0 - 1.25 * shade), b * (1.0 - 1.25 * shade)
-        # Brow.
-        if left:
-            d = _brow_distance(
-                ax, y, face[F_BROW_IN_L], face[F_BROW_MID_L], face[F_BROW_OUT_L],
-                face[F_BROW_X_IN], face[F_BROW_X_OUT], face[F_BROW_THICK],
-            )  # fmt: skip
-        else:
-            d = _brow_distance(
-                ax, y, face[F_BROW_IN_R], face[F_BROW_MID_R], face[F_BROW_OUT_R],
-                face[F_BROW_X_IN], face[F_BROW_X_OUT], face[F_BROW_THICK],
-            )  # fmt: skip
-        amount = 0.94 * _step(0.06 + w, -0.06 - w, d)
-        r, g, b = _mix(r, g, b, colours, C_BROW, amount)
-        spec *= 1.0 - amount
-        # Mouth.
-        width = face[F_MOUTH_W_L] if left else face[F_MOUTH_W_R]
-        q = ax / width
-        if q < 1.25 and y < face[F_MOUTH_Y] + 3.0 and z > 2.5:
-            c = min(q, 1.0)
-            arch = 1.0 - c * c
-            middle = face[F_MOUTH_Y] + lift * (c * c - 0.30)
-            top = middle + face[F_OPEN_UP] * arch
-            bottom = middle - face[F_OPEN_LOW] * np.sqrt(arch)
-            # Cupid's bow above, a full curve below.
-            bow = 1.0 - 0.20 * np.exp(-(ax * ax) / 0.10)
-            upper = top + face[F_LIP_UP] * (1.0 - c**1.7) * bow
-            lower = bottom - face[F_LIP_LOW] * arch**0.62
-            beyond = max(ax - width, 0.0)
-            edge = 0.05 + w
-            inside = _step(edge, -edge, max(y - upper, lower - y)) * _step(0.16 + w, 0.0, beyond)
-            r, g, b = _mix(r, g, b, colours, C_LIPS, 0.82 * inside)
-            spec += 0.10 * inside
-            gap = top - bottom
-            open_amount = _step(0.04, 0.22, gap)
-            cavity = _step(edge, -edge, max(y - top, bottom - y)) * open_amount * _step(0.0, -0.1, ax - width)
-            r, g, b = _mix(r, g, b, colours, C_MOUTH, cavity)
-            if cavity > 0.0:
-                tooth = _step(-edge, edge, y - (top - min(0.62, 0.55 * gap + 0.10) * arch)) * face[F_TEETH]
-                r, g, b = _mix(r, g, b, colours, C_TEETH, cavity * tooth)
-                tongue = _step(edge, -edge, y - (bottom + 0.45 * gap * (1.0 - 0.5 * c * c)))
-                r, g, b = _mix(r, g, b, colours, C_TONGUE, cavity * tongue * (1.0 - tooth) * 0.9)
-                spec *= 1.0 - cavity
-            # The line between closed lips, drawn on a little past the corners.
-            line = (
-                (1.0 - open_amount) * _step(0.085 + w, 0.02, abs(y - middle)) * _step(0.35, -0.1, ax - width)
-            )
-            line = max(line, 0.8 * _step(0.22 + w, 0.05, np.sqrt((ax - width) ** 2 + (y - middle) ** 2)))
-            r, g, b = _mix(r, g, b, colours, C_MOUTH, 0.62 * line)
+        return r, g, b, spec
+    # Warmth of cheeks and nose.
+    warm = np.exp(-((ax - 4.0) ** 2) / 2.6 - (y + 1.1) ** 2 / 1.8)
+    warm = warm * face[F_BLUSH] + 0.30 * np.exp(-(x * x) / 1.3 - (y + 0.7) ** 2 / 1.0)
+    r, g, b = _mix(r, g, b, colours, C_BLUSH, min(warm, 1.0) * 0.42)
+    if face[F_BEARD] > 0.0:
+        r, g, b, spec = _paint_beard(face, colours, r, g, b, spec, ax, x, y, z)
+    # Nostrils.
+    hole = ((ax - 0.62) / 0.36) ** 2 + ((y + 1.62) / 0.17) ** 2
+    if z > 5.5:
+        r, g, b = _darken(r, g, b, 0.55 * _step(1.35, 0.4, hole), 1.0)
+    r, g, b = _paint_folds(face, r, g, b, ax, x, y)
+    # Socket: a soft shade and a lid crease round the eye.
+    ex = (ax - face[F_EYE_X]) / (face[F_EYE_W] * 1.35)
+    ey = (y - face[F_EYE_Y] - 0.25) / 1.75
+    r, g, b = _darken(r, g, b, 0.16 * _step(1.3, 0.5, ex * ex + ey * ey), 1.25)
+    # Brow.
+    d = _brow_distance(
+        ax, y,
+        face[F_BROW_IN_L] if left else face[F_BROW_IN_R],
+        face[F_BROW_MID_L] if left else face[F_BROW_MID_R],
+        face[F_BROW_OUT_L] if left else face[F_BROW_OUT_R],
+        face[F_BROW_X_IN], face[F_BROW_X_OUT], face[F_BROW_THICK],
+    )  # fmt: skip
+    amount = 0.94 * _step(0.06 + w, -0.06 - w, d)
+    r, g, b = _mix(r, g, b, colours, C_BROW, amount)
+    spec *= 1.0 - amount
+    width = face[F_MOUTH_W_L] if left else face[F_MOUTH_W_R]
+    if ax / width < 1.25 and y < face[F_MOUTH_Y] + 3.0 and z > 2.5:
+        r, g, b, spec = _paint_mouth(face, colours, r, g, b, spec, ax, y, left, w)
     return r, g, b, spec
 
 

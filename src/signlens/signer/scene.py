@@ -375,10 +375,39 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
     for arm in arms:
         _arm(build, identity, arm, body)
         _hand(build, identity, arm, body)
-
     rotation, centre = head_frame(pose)
     head, origin = body @ rotation, body @ centre
     shape = face_shape(pose.face, identity.face_build())
+    unit = 0.01 * identity.head
+    _close_head(build, identity, shape, pose, head, origin)
+    return Scene(
+        primitives=np.array(build.primitives),
+        frames=np.array(build.frames),
+        table=np.array(build.table, dtype=np.int64),
+        face=_face_paint(shape, pose, identity),
+        clothes=np.array(
+            [
+                float(NECKLINES.index(identity.neckline)),
+                identity.neckline_depth,
+                float(PATTERNS.index(identity.pattern)),
+                0.042,
+            ]
+        ),
+        colours=_colours(identity),
+        look=np.array([1.0 if identity.hair_style != "curls" else 0.4, grain]),
+        shape=shape,
+        arms=arms,
+        body_rotation=body,
+        head_rotation=head,
+        head_centre=origin,
+        head_scale=unit,
+    )
+
+
+def _close_head(
+    build: _Builder, identity: Identity, shape: FaceShape, pose: BodyPose, head: Array, origin: Array
+) -> None:
+    """Skin, eyes, hair and glasses, each a group of its own; in centimetres until here."""
     unit = 0.01 * identity.head
     first = len(build.primitives)
     _head(build, identity, shape, identity.face_width, pose)
@@ -393,34 +422,30 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
     first = len(build.primitives)
     if _hair(build, identity):
         _scale_last(build, first, unit)
-        low = (
-            -14.0
-            if identity.hair_style == "long"
-            else -3.0
-            if identity.hair_style in ("bob", "fringe")
-            else 2.0
-        )
+        low = {"long": -14.0, "bob": -3.0, "fringe": -3.0}.get(identity.hair_style, 2.0)
         top = 6.5 if identity.hair_style == "bun" else 5.0
         build.close(HAIR, head, origin, _v(0, top, -2.5) * unit, _v(0, low, -2.5) * unit, 12.4 * unit)
     if identity.glasses:
         first = len(build.primitives)
-        for s in (-1.0, 1.0):
-            ring = [
-                _v(
-                    s * 3.3 + 2.25 * np.cos(a),
-                    2.0 + 1.9 * np.sin(a),
-                    7.0 - 0.05 * (s * 3.3 + 2.25 * np.cos(a)) ** 2,
-                )
-                for a in np.linspace(0, 2 * np.pi, 15)
-            ]
-            for a, b in pairwise(ring):
-                build.cone(a, b, 0.13, 0.13)
-            build.cone(_v(s * 5.5, 2.3, 5.45), _v(s * 7.4, 2.3, -0.4), 0.13, 0.13)
-        build.cone(_v(-1.05, 2.3, 6.95), _v(1.05, 2.3, 6.95), 0.13, 0.13)
+        _glasses(build)
         _scale_last(build, first, unit)
         build.close(FRAME, head, origin, _v(-4, 2.1, 3.6) * unit, _v(4, 2.1, 3.6) * unit, 5.8 * unit)
 
-    face = np.array(
+
+def _glasses(build: _Builder) -> None:
+    angles = np.linspace(0, 2 * np.pi, 15)
+    for s in (-1.0, 1.0):
+        across = s * 3.3 + 2.25 * np.cos(angles)
+        ring = np.stack([across, 2.0 + 1.9 * np.sin(angles), 7.0 - 0.05 * across**2], axis=1)
+        for a, b in pairwise(ring):
+            build.cone(a, b, 0.13, 0.13)
+        build.cone(_v(s * 5.5, 2.3, 5.45), _v(s * 7.4, 2.3, -0.4), 0.13, 0.13)
+    build.cone(_v(-1.05, 2.3, 6.95), _v(1.05, 2.3, 6.95), 0.13, 0.13)
+
+
+def _face_paint(shape: FaceShape, pose: BodyPose, identity: Identity) -> Array:
+    """What is painted on the face, in the order of the ray marcher's ``F_`` indices."""
+    return np.array(
         [
             shape.eye_x, shape.eye_y, shape.lid_up[0], shape.lid_low[0], shape.lid_up[1], shape.lid_low[1],
             shape.gaze[0], shape.gaze[1], shape.iris, shape.eye_half,
@@ -435,16 +460,12 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
             max(pose.face.brow_raise, 0.0) + 0.5 * pose.face.brow_inner, 0.0, identity.head,
         ]
     )  # fmt: skip
-    clothes = np.array(
-        [
-            float(NECKLINES.index(identity.neckline)),
-            identity.neckline_depth,
-            float(PATTERNS.index(identity.pattern)),
-            0.042,
-        ]
-    )
-    skin, shirt, trim = linear(identity.skin), linear(identity.shirt), linear(identity.trim)
-    colours = np.stack(
+
+
+def _colours(identity: Identity) -> Array:
+    """Linear RGB in the order of the ray marcher's ``C_`` indices."""
+    skin = linear(identity.skin)
+    return np.stack(
         [
             skin,
             linear(identity.lips),
@@ -452,8 +473,8 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
             linear(identity.brows),
             linear(identity.iris),
             _v(0.86, 0.84, 0.81),
-            shirt,
-            trim,
+            linear(identity.shirt),
+            linear(identity.trim),
             np.minimum(skin * 1.18 + 0.05, 1.0) * _v(1.0, 0.90, 0.88),
             _v(0.10, 0.022, 0.022),
             _v(0.84, 0.82, 0.77),
@@ -464,21 +485,6 @@ def build_scene(pose: BodyPose, identity: Identity, grain: float = 0.0) -> Scene
             np.minimum(skin * _v(1.12, 0.62, 0.58), 1.0),
             linear(identity.brows) * 0.35,
         ]
-    )
-    return Scene(
-        primitives=np.array(build.primitives),
-        frames=np.array(build.frames),
-        table=np.array(build.table, dtype=np.int64),
-        face=face,
-        clothes=clothes,
-        colours=colours,
-        look=np.array([1.0 if identity.hair_style != "curls" else 0.4, grain]),
-        shape=shape,
-        arms=arms,
-        body_rotation=body,
-        head_rotation=head,
-        head_centre=origin,
-        head_scale=unit,
     )
 
 

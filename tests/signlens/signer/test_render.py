@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from signlens.cli import app
 from signlens.errors import InputRejected, UsageError
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND
 from signlens.signer import (
@@ -25,7 +28,7 @@ from signlens.signer import (
     render_sign,
     write_video,
 )
-from signlens.signer.command import listing, parse_size, render_clip
+from signlens.signer.film import film_sign
 
 pytest.importorskip("numba", reason="the rendered signer needs the extra signer (numba)")
 
@@ -198,21 +201,25 @@ def test_wrong_arguments_are_usage_errors(options: dict[str, object]) -> None:
 
 
 def test_the_command_writes_video_and_truth(tmp_path: Path) -> None:
-    summary = render_clip(
-        "yes", tmp_path / "c.mp4", size="96x72", fps=5, yaw_degrees=30, expression="happy", identity="ren",
-        truth=tmp_path / "t.npz",
+    summary = film_sign(
+        "yes", tmp_path / "c.mp4", width=96, height=72, fps=5, yaw_degrees=30, expression="happy",
+        identity="ren", truth=tmp_path / "t.npz",
     )  # fmt: skip
     truth = Truth.load(tmp_path / "t.npz")
     with av.open(str(tmp_path / "c.mp4")) as container:
         count = sum(1 for _ in container.decode(video=0))
     assert summary["frames"] == count == len(truth.times)
     assert (truth.yaw_degrees == 30).all()
-    assert parse_size("640X480") == (640, 480)
-    with pytest.raises(UsageError, match="WIDTHxHEIGHT"):
-        parse_size("big")
-    listed = listing()
+
+
+def test_the_verb_lists_and_refuses() -> None:
+    run = CliRunner().invoke
+    listed = json.loads(run(app, ["signer", "--list", "--json"]).stdout)
     assert find_sign("yes").about == listed["signs"]["yes"]
     assert len(listed["identities"]) >= 4
+    refused = run(app, ["signer", "yes", "--out", "c.mp4", "--size", "big"])
+    assert refused.exit_code == 2
+    assert "WIDTHxHEIGHT" in refused.stderr
 
 
 def test_without_numba_the_error_names_the_extra() -> None:
