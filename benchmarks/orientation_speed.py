@@ -23,10 +23,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.orientation.correction import CorrectionSettings, correct
-from signlens.orientation.rotation import face_camera
+from signlens.orientation.frame import SignerFrame
+from signlens.orientation.rotation import turn
 from signlens.pose import LEFT_HAND, PoseClip, Provenance
 
 FRAMES, POINTS = 150, 133
+
+
+def face_camera(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Level and turn every frame by its own angles."""
+    frame = SignerFrame.of(points)
+    return turn(points, frame.centre, frame.roll, frame.yaw)
+
+
 SHOULDERS = (5, 6)
 
 

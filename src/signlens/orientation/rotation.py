@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.orientation.frame import Angles, SignerFrame
+from signlens.orientation.frame import Angles
 
 Array = NDArray[np.float32]
 
@@ -100,37 +100,3 @@ def turn(
         turned[:, moving, i] = moved
     turned[~known] = left_alone
     return turned
-
-
-def level(points: Array, roll: Angles | None = None) -> Array:
-    """2D correction: turn the image plane by -alpha about the middle of the shoulders.
-
-    Args:
-        points: (T, V, 4).
-        roll: (T,) alpha; that of each frame's shoulders when None.
-
-    Raises:
-        UsageError: The layout is not known.
-    """
-    frame = SignerFrame.of(points)
-    angle = frame.roll if roll is None else roll
-    return turn(points, frame.centre, angle, np.zeros(len(points)))
-
-
-def face_camera(
-    points: Array,
-    roll: Angles | None = None,
-    yaw: Angles | None = None,
-) -> Array:
-    """3D correction: level, then turn by beta about the vertical, so that the shoulders lie across the view.
-
-    Args:
-        points: (T, V, 4).
-        roll: (T,) alpha; that of each frame's shoulders when None.
-        yaw: (T,) beta; that of each frame's shoulders when None.
-
-    Raises:
-        UsageError: The layout is not known.
-    """
-    frame = SignerFrame.of(points)
-    return turn(points, frame.centre, frame.roll if roll is None else roll, frame.yaw if yaw is None else yaw)

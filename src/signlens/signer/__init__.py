@@ -10,7 +10,8 @@ from signlens.signer.face import EXPRESSIONS, PARAMETER_NAMES, FaceParameters, p
 from signlens.signer.film import write_video
 from signlens.signer.hand import Handshape, find_handshape, load_handshapes
 from signlens.signer.identity import Identity, find_identity, load_identities
-from signlens.signer.notation import Sign, find_sign, load_signs, perform, read_sign
+from signlens.signer.notation import Sign, find_sign, load_signs, read_sign
+from signlens.signer.performance import perform
 from signlens.signer.render import DEFAULT_IDENTITY, Rendered, render_pose_frame, render_sign
 from signlens.signer.scene import Camera
 from signlens.signer.truth import RIG_JOINTS, Truth, TruthFrame

@@ -6,7 +6,7 @@ the face, x to the signer's left, y up, z forward.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,11 +140,6 @@ def parse_expression(name: str) -> tuple[FaceParameters, frozenset[str]]:
 def add_faces(*faces: FaceParameters) -> FaceParameters:
     """Parameters added up, each kept in its range."""
     return FaceParameters.from_array(np.sum([f.to_array() for f in faces], axis=0))
-
-
-def with_blink(face: FaceParameters, amount: float) -> FaceParameters:
-    """The same face with its lids closed at least by `amount`."""
-    return replace(face, blink=max(face.blink, amount))
 
 
 @dataclass(frozen=True)

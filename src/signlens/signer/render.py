@@ -17,7 +17,8 @@ from signlens.optional import require_extra
 from signlens.signer.body import BodyPose
 from signlens.signer.face import PARAMETER_NAMES, parse_expression
 from signlens.signer.identity import Identity, find_identity
-from signlens.signer.notation import Performance, find_sign, perform
+from signlens.signer.notation import find_sign
+from signlens.signer.performance import Performance, perform
 from signlens.signer.scene import Camera, Scene, build_scene
 from signlens.signer.truth import Truth, TruthFrame, collect, frame_truth
 

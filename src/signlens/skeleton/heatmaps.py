@@ -10,7 +10,6 @@ Reference: Jiang et al., "Skeleton Aware Multi-modal Sign Language Recognition" 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +30,6 @@ MAPS: NDArray[np.int64] = np.array(
     [0, *MOUTH, *range(5, 11), *(91 + point for point in _HAND), *(112 + point for point in _HAND)]
 )
 """(33,) whole-body keypoint of each map: nose, mouth, shoulders to wrists, left hand, right hand."""
-
-MIRROR: NDArray[np.int64] = np.array([0, 2, 1, 3, 4, 6, 5, 8, 7, 10, 9, *range(22, 33), *range(11, 22)])
-"""(33,) order of the maps after a left-right mirror."""
 
 SIZE = 24
 """Cells of a map along each side."""
@@ -86,20 +82,6 @@ def signer_box(points: Array) -> Box:
         top=float(centre[1]) + BODY_BOX.top * width,
         side=BODY_BOX.side * width,
     )
-
-
-def missing_maps(keypoints: Iterable[int]) -> tuple[int, ...]:
-    """Which maps stay empty when only these keypoints are there.
-
-    Args:
-        keypoints: Whole-body indices of the keypoints that a dataset stores.
-
-    Returns:
-        Whole-body indices among `MAPS` that are not among them; of the 49 points of upper body and
-        hands, the four of the mouth.
-    """
-    there = set(keypoints)
-    return tuple(int(point) for point in MAPS if int(point) not in there)
 
 
 def keypoint_maps(points: Array, box: Box | None = None, size: int = SIZE) -> Array:
@@ -189,15 +171,6 @@ def simcc_maps(x: Array, y: Array, crops: Array, box: Box, size: int = SIZE) -> 
     return along_y[..., :, None] * along_x[..., None, :] * scale[..., None, None]
 
 
-def mirror_maps(maps: Array) -> Array:
-    """The maps of the mirrored signer: left and right change places.
-
-    Args:
-        maps: (..., 33, size, size).
-    """
-    return maps[..., MIRROR, :, ::-1]
-
-
 def _see_cells(response: Array, start: Array, extent: Array, corner: float, side: float, size: int) -> Array:
     """(T, 33, bins) over a stretch of each frame's own to (T, 33, size) over the box."""
     frames, maps, bins = response.shape
@@ -218,7 +191,3 @@ def _stored(keypoints: int) -> NDArray[np.int64]:
     if keypoints == 133:
         return np.arange(133)
     raise UsageError("keypoints", f"there are {keypoints} of them", "give 49 or 133")
-
-
-def _upper_body(points: Array) -> Array:
-    return points if _stored(points.shape[1]) is WHOLE_BODY_INDEX else points[:, WHOLE_BODY_INDEX]

@@ -30,14 +30,6 @@ def to_bone(joint: Array, skeleton: graph.Graph = graph.REDUCED) -> Array:
     return bone
 
 
-def from_bone(bone: Array) -> Array:
-    """Rebuild joints from bones, walking the tree from the nose: the inverse of `to_bone`."""
-    joint = bone.copy()
-    for parent, child in graph.EDGES:
-        joint[..., child, :] = joint[..., parent, :] + bone[..., child, :]
-    return joint
-
-
 def to_motion(positions: Array) -> Array:
     """Frame t holds x[t + 1] - x[t]; the last frame is zero.
 
@@ -47,17 +39,6 @@ def to_motion(positions: Array) -> Array:
     motion = np.zeros_like(positions)
     motion[..., :-1, :, :] = positions[..., 1:, :, :] - positions[..., :-1, :, :]
     return motion
-
-
-def from_motion(motion: Array, first: Array) -> Array:
-    """Sum motion back to positions, given the first frame: the inverse of `to_motion`.
-
-    Args:
-        motion: (..., T, V, C).
-        first: (..., V, C), the positions at frame 0.
-    """
-    steps = np.concatenate([first[..., None, :, :], motion[..., :-1, :, :]], axis=-3)
-    return np.cumsum(steps, axis=-3, dtype=motion.dtype)
 
 
 def make_stream(joint: Array, name: str, skeleton: graph.Graph = graph.REDUCED) -> Array:

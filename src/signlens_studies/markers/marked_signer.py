@@ -16,7 +16,8 @@ from signlens.errors import UsageError
 from signlens.signer.body import BodyPose
 from signlens.signer.face import FaceParameters, add_faces, parse_expression
 from signlens.signer.identity import find_identity
-from signlens.signer.notation import Performance, find_sign, perform
+from signlens.signer.notation import find_sign
+from signlens.signer.performance import Performance, perform
 from signlens.signer.render import render_pose_frame
 from signlens.signer.scene import Camera
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from mirrored_maps import mirror_maps
 
 from signlens.errors import InputRejected
 from signlens.models.heatmap_input import (
@@ -10,7 +11,7 @@ from signlens.models.heatmap_input import (
     training_batch,
 )
 from signlens.skeleton.augmentation import Augmentation
-from signlens.skeleton.heatmaps import MAPS, MOUTH, keypoint_maps, mirror_maps
+from signlens.skeleton.heatmaps import MAPS, MOUTH, keypoint_maps
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX
 
 

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from signlens.errors import UsageError
 from signlens.orientation.frame import SHOULDERS, SignerFrame
-from signlens.orientation.rotation import face_camera, level, rotation, turn
+from signlens.orientation.rotation import rotation, turn
 from signlens.skeleton import graph
 
 LAYOUTS = st.sampled_from(sorted(SHOULDERS))
@@ -44,6 +44,16 @@ def seen_by_camera(clip: np.ndarray, tilt: float, yaw: float) -> np.ndarray:
     flat = (clip[..., :3] - centre).reshape(-1, 3)
     out[..., :3] = turned.apply(flat).reshape(clip[..., :3].shape) + centre
     return out
+
+
+def level(clip: np.ndarray) -> np.ndarray:
+    frame = SignerFrame.of(clip)
+    return turn(clip, frame.centre, frame.roll, np.zeros(len(clip)))
+
+
+def face_camera(clip: np.ndarray) -> np.ndarray:
+    frame = SignerFrame.of(clip)
+    return turn(clip, frame.centre, frame.roll, frame.yaw)
 
 
 def tilt_of(clip: np.ndarray) -> np.ndarray:

@@ -16,7 +16,6 @@ from signlens.signer.face import (
     add_faces,
     face_shape,
     parse_expression,
-    with_blink,
 )
 
 BUILD = FaceBuild()
@@ -44,7 +43,6 @@ def test_parameters_stay_in_range() -> None:
     assert (face.smile, face.blink, face.mouth_open) == (-1.0, 0.0, 1.0)
     assert FaceParameters.from_array(face.to_array()) == face
     assert add_faces(face, FaceParameters(smile=0.5)).smile == -0.5
-    assert with_blink(FaceParameters(blink=0.3), 0.8).blink == 0.8
 
 
 def corner(face: FaceParameters, side: int) -> float:
