@@ -110,11 +110,7 @@ def make_ratings(table: Mapping[tuple[str, str], float | str | None]) -> Ratings
 
 
 def read_long_ratings(path: Path) -> Ratings:
-    """Read a CSV file with the columns ``unit, annotator, value``; a blank value is a missing rating.
-
-    Raises:
-        InputRejected: It cannot be read, or rows are bad: every one is named by line.
-    """
+    """Read a CSV file with the columns ``unit, annotator, value``; a blank value is a missing rating."""
     table = read_csv(path, ("unit", "annotator", "value"))
     faults = Faults(path)
     found: dict[tuple[str, str], str | None] = {}
@@ -279,9 +275,6 @@ def pairwise_kappa(
         weights: See `weighted_kappa`.
         scale: The values in order where not all need to occur (-3..3); by default those that occur.
             The distance of two categories is that of their places here.
-
-    Raises:
-        InputRejected: A rating is not on the scale.
     """
     values, categories = ratings.values, len(ratings.categories)
     if scale is not None:
@@ -351,10 +344,6 @@ def ratings_agreement(ratings: Ratings, level: str, *, draws: int = 2000, seed: 
         level: One of `LEVELS`.
         draws: Resamples of the units.
         seed: Seed of the resamples.
-
-    Raises:
-        UsageError: There is no such level.
-        InputRejected: The values are not on that level.
     """
     alpha = krippendorff_alpha(ratings, level, draws=draws, seed=seed)
     why = "" if np.isfinite(alpha.value) else "every rating is the same" if alpha.units else _NO_PAIR

@@ -33,10 +33,6 @@ def write_template(path: Path) -> None:
 
     Args:
         path: ``.etf``, which ELAN takes as a template, or ``.eaf``.
-
-    Raises:
-        UsageError: The file has another ending.
-        PartMissing: pympi is not installed.
     """
     if path.suffix.casefold() not in (".etf", ".eaf"):
         raise UsageError(path, "is neither .etf nor .eaf", "give one of these endings")
@@ -57,9 +53,6 @@ def tiers_of_clip(
         duration_ms: Its length: sentiment and emotions span it.
         signs: Glosses with their times.
         markers: Annotations of `GRAMMAR` and of tiers of `NON_MANUAL`.
-
-    Raises:
-        UsageError: A marker's tier is unknown.
     """
     markers = markers or {}
     unknown = [name for name in markers if name not in (GRAMMAR, *NON_MANUAL)]
@@ -85,9 +78,6 @@ def rating_of_file(path: Path, annotator: str, video_name: str | None = None) ->
         path: The .eaf file, made from the template.
         annotator: Who annotated.
         video_name: Which clip; the file's name by default.
-
-    Raises:
-        InputRejected: A label has a value that is none of its scale, or stands there several times.
     """
     tiers = read_elan(path).tiers
 
@@ -125,10 +115,6 @@ def write_elan_files(data: EmoSign, out: Path) -> dict[str, Any]:
     Args:
         data: The labels, with their videos.
         out: Folder of the files; made if missing.
-
-    Raises:
-        InputRejected: No clip has a video.
-        PartMissing: pympi is not installed.
     """
     from signlens.video import open_video
 

@@ -60,9 +60,6 @@ def read_ratings(paths: Sequence[Path], intensity_base: int | None = None) -> li
     Args:
         paths: The files. All store "absent" the same way.
         intensity_base: How "absent" is stored, 0 or 1; found out by default.
-
-    Raises:
-        InputRejected: A file cannot be read, or has bad rows: every one is named by line.
     """
     if not paths:
         raise UsageError("--raters", "no file was given", "give one file for each annotator, or one for all")

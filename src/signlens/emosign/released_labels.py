@@ -101,11 +101,6 @@ def import_emosign(
 
     Returns:
         What ``emosign.json`` holds.
-
-    Raises:
-        UsageError: There is nothing to import, or two sources at once.
-        InputRejected: See `load_emosign` and `read_ratings`.
-        PartMissing: See `download_labels`.
     """
     if labels is not None and revision is not None:
         raise UsageError("--revision", "a local file was given as well", "give one of the two")

@@ -62,9 +62,6 @@ def score_file(
         intensity_base: How the raters store "absent"; found out by default.
         draws: Resamples for the intervals.
         seed: Seed of the resamples.
-
-    Raises:
-        InputRejected: A file cannot be read, or the predictions do not fit the labels.
     """
     ratings = read_ratings(raters, intensity_base) if raters else []
     found = score(read_predictions(predictions), data, rule=rule, ratings=ratings, draws=draws, seed=seed)

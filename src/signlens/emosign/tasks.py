@@ -179,11 +179,7 @@ RULES = tuple(_RULES)
 
 
 def describe_rule(rule: str) -> str:
-    """What a rule says, in one sentence.
-
-    Raises:
-        UsageError: There is no such rule.
-    """
+    """What a rule says, in one sentence."""
     if rule not in _RULES:
         raise UsageError("--rule", f"{rule!r} is not a rule", f"choose one of {', '.join(_RULES)}")
     return _RULES[rule][0]
@@ -195,9 +191,6 @@ def partition(clips: Sequence[EmoSignClip], rule: str = DEFAULT_RULE) -> Partiti
     Args:
         clips: The clips.
         rule: One of `RULES`.
-
-    Raises:
-        UsageError: There is no such rule.
     """
     describe_rule(rule)
     places = _RULES[rule][1](clips)
@@ -234,12 +227,7 @@ def labels3(clips: Sequence[EmoSignClip]) -> TaskLabels:
 
 
 def single_emotion(clips: Sequence[EmoSignClip], rule: str = DEFAULT_RULE) -> TaskLabels:
-    """The one emotion of each clip of the single-expression set, in the paper's ten classes.
-
-    Raises:
-        UsageError: There is no such rule.
-        InputRejected: No clip shows a single expression.
-    """
+    """The one emotion of each clip of the single-expression set, in the paper's ten classes."""
     parts = partition(clips, rule)
     if not parts.single:
         raise InputRejected("annotations", f"no clip is single by the rule {rule!r}", "choose another --rule")

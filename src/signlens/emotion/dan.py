@@ -44,10 +44,6 @@ class DanProvider:
 
     Args:
         weights: A checkpoint as the authors publish it, or a ``.safetensors`` file.
-
-    Raises:
-        PartMissing: There is no such file, or PyTorch is not installed.
-        InputRejected: The file holds no DAN.
     """
 
     name = "dan"

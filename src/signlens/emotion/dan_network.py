@@ -237,9 +237,6 @@ def read_weights(path: str | Path) -> tuple[DAN, tuple[str, ...]]:
 
     Returns:
         The network in evaluation mode, and the expression of each of its classes.
-
-    Raises:
-        InputRejected: It cannot be read, or is no DAN.
     """
     path = Path(path)
     if path.suffix == ".safetensors":

@@ -121,12 +121,7 @@ def fetch_model(
 
 
 def checked_model(path: Path, name: str, models: Mapping[str, Pinned] = MODELS) -> Path:
-    """A model file whose bytes are those that are pinned.
-
-    Raises:
-        UsageError: There is no model of this name.
-        PartMissing: The file is absent, or its bytes are others.
-    """
+    """A model file whose bytes are those that are pinned."""
     pin = pinned_model(name, models)
     if not path.is_file():
         raise PartMissing(
@@ -144,11 +139,7 @@ def checked_model(path: Path, name: str, models: Mapping[str, Pinned] = MODELS) 
 
 
 def pinned_model(name: str, models: Mapping[str, Pinned]) -> Pinned:
-    """One model's pin.
-
-    Raises:
-        UsageError: There is no model of this name.
-    """
+    """One model's pin."""
     if name not in models:
         raise UsageError("emotiefflib", f"there is no model {name!r}", f"choose one of {', '.join(models)}")
     return models[name]
@@ -161,10 +152,6 @@ class EmotiEffLibProvider:
         model: A fetched file, whose name says which model it is, or the name of a model that has been
             fetched to `model_folder`; None for `DEFAULT_MODEL`.
         models: Which models there are, with their hashes.
-
-    Raises:
-        PartMissing: The package is not installed, or the model is not here or not what it should be.
-        UsageError: There is no model of this name.
     """
 
     name = "emotiefflib"

@@ -181,9 +181,6 @@ def face_terms(
 
     Returns:
         The terms, each at least 0 and 0 outside of the top k; and what led to them.
-
-    Raises:
-        UsageError: As `boost_terms`.
     """
     shown = {name: 0.0 for name in EMOTIONS} if reading is None else dict(reading.probabilities)
     plain = boost_terms(glosses, shown, gloss_map, strength, top_k, log_probabilities)

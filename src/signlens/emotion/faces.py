@@ -62,9 +62,6 @@ class FaceAlbum:
         face_side: Pixels of the face that the provider looks at (`EmotionProvider.face_side`); larger faces
             are kept smaller, at most so many pixels along each side.
         capacity: Most windows to hold, at least 2.
-
-    Raises:
-        UsageError: A capacity below 2 or a side below 1.
     """
 
     def __init__(self, face_side: int, capacity: int = 128) -> None:

@@ -4,7 +4,7 @@ In probability space: a gloss of emotion E has its probability multiplied by 1 +
 ``log(1 + strength v_E)`` added to its log-probability, and only among the top-k candidates (the
 SLR-sentiment paper, section 3.2, multiplies raw logits instead, whose sign and scale mean nothing).
 A boost only raises and only within the top k, so the set of the top k never changes. `boost_terms` is
-for one clip, `add_log_boost` for many; `multiply_logits` is what the paper printed.
+for one clip, `add_log_boost` for many.
 """
 
 from __future__ import annotations
@@ -154,30 +154,18 @@ def boost_terms(
 
     Returns:
         (C,) ``log(1 + strength v_E)`` for the glosses of E among the top k, 0 elsewhere.
-
-    Raises:
-        UsageError: Sizes that do not fit, values out of range.
     """
     scores = np.asarray(log_probabilities, dtype=np.float64)
-    if scores.shape != (len(glosses),):
-        raise UsageError(
-            "log_probabilities", f"shape {scores.shape} for {len(glosses)} glosses", "give one each"
-        )
-    if np.isnan(scores).any():
-        raise UsageError("log_probabilities", "some are not numbers", "give log-probabilities")
-    if not np.isfinite(strength) or strength < 0:
-        raise UsageError("strength", f"{strength} is not a strength", "give 0 or more")
-    if top_k < 1:
-        raise UsageError("top_k", f"{top_k} is too small", "give at least 1")
-    vector = _emotion_vector(emotion_probabilities)
-    value = dict(zip(EMOTIONS, vector, strict=True))
-    emotion = {_folded(g): e for g, e in gloss_map.emotion_of(include_grammatical).items()}
-    terms = np.zeros(len(glosses))
-    for index in np.argsort(-scores, kind="stable")[:top_k]:
-        name = emotion.get(_folded(glosses[index]))
-        if name is not None:
-            terms[index] = np.log1p(strength * value[name])
-    return terms
+    if scores.shape != (len(glosses),) or np.isnan(scores).any():
+        raise UsageError("log_probabilities", f"are not {len(glosses)} numbers", "give one for each gloss")
+    if isinstance(emotion_probabilities, Mapping):
+        strangers = sorted(set(emotion_probabilities) - set(EMOTIONS))
+        if strangers:
+            raise UsageError("emotions", f"unknown: {', '.join(strangers)}", f"use {', '.join(EMOTIONS)}")
+        emotion_probabilities = [emotion_probabilities.get(name, 0.0) for name in EMOTIONS]
+    vector = np.asarray(emotion_probabilities, dtype=np.float64)
+    classes = gloss_map.class_emotions(glosses, include_grammatical)
+    return log_boost(scores[None], vector[None], classes, strength, top_k)[0]
 
 
 # -- many clips at once -----------------------------------------------------------------------------
@@ -189,9 +177,6 @@ def top_classes(scores: NDArray[np.floating], top_k: int | None) -> NDArray[np.i
     Args:
         scores: (N, C), larger is better.
         top_k: How many; None or more than C for all.
-
-    Raises:
-        UsageError: Less than 1.
     """
     if top_k is not None and top_k < 1:
         raise UsageError("top_k", f"{top_k} is too small", "give at least 1")
@@ -214,9 +199,6 @@ def class_values(
 
     Returns:
         (N, C) touched, and (N, C) the emotion's value v_E there, 0 elsewhere.
-
-    Raises:
-        UsageError: Shapes that do not fit.
     """
     if scores.ndim != 2 or vectors.shape != (len(scores), len(EMOTIONS)):
         raise UsageError(
@@ -235,14 +217,14 @@ def class_values(
     return touched, values
 
 
-def add_log_boost(
+def log_boost(
     scores: NDArray[np.floating],
     vectors: NDArray[np.floating],
     class_emotions: NDArray[np.int64],
     strength: float | NDArray[np.floating],
     top_k: int | None = 10,
 ) -> NDArray[np.float64]:
-    """Scores after the boost in probability space: p multiplied by 1 + strength v, whatever their scale.
+    """What the boost adds to the scores of many clips: p is multiplied by 1 + strength v.
 
     Args:
         scores: (N, C) whose softmax is the probabilities.
@@ -252,42 +234,33 @@ def add_log_boost(
         top_k: Only the best k of each clip; None for all.
 
     Returns:
-        (N, C); no score is lower than before, and the set of the best k of a clip is the same.
+        (N, C) at least 0.
 
-    Raises:
-        UsageError: Shapes that do not fit, vectors that are no probabilities, a strength below 0.
+    >>> class_emotions = np.array([EMOTIONS.index("happy"), -1])
+    >>> happy = np.eye(8)[[EMOTIONS.index("happy")]]
+    >>> np.exp(log_boost(np.zeros((1, 2)), happy, class_emotions, 1.0)).tolist()
+    [[2.0, 1.0]]
     """
     given = np.asarray(strength, dtype=np.float64)
     if not (np.isfinite(given) & (given >= 0)).all() or given.shape not in ((), (len(scores),)):
         raise UsageError("strength", "is no strength", "give 0 or more, once or for each clip")
     if not ((vectors >= 0) & (vectors <= 1 + 1e-6)).all():
         raise UsageError(
-            "vectors",
-            "some are not in 0..1, so they are no probabilities",
-            "give means of probabilities; what is not can only be multiplied in as printed",
+            "emotions", "some are not in 0..1, so they are no probabilities", "give means of probabilities"
         )
     _, values = class_values(scores, vectors, class_emotions, top_k)
-    return np.asarray(scores + np.log1p(given.reshape(-1, 1) * values))
+    return np.asarray(np.log1p(given.reshape(-1, 1) * values))
 
 
-def _emotion_vector(
-    given: Mapping[str, float] | NDArray[np.floating] | Sequence[float],
+def add_log_boost(
+    scores: NDArray[np.floating],
+    vectors: NDArray[np.floating],
+    class_emotions: NDArray[np.int64],
+    strength: float | NDArray[np.floating],
+    top_k: int | None = 10,
 ) -> NDArray[np.float64]:
-    if isinstance(given, Mapping):
-        strangers = sorted(set(given) - set(EMOTIONS))
-        if strangers:
-            raise UsageError(
-                "emotion_probabilities", f"unknown emotions {strangers}", f"use {', '.join(EMOTIONS)}"
-            )
-        given = [given.get(name, 0.0) for name in EMOTIONS]
-    vector = np.asarray(given, dtype=np.float64)
-    if vector.shape != (len(EMOTIONS),):
-        raise UsageError(
-            "emotion_probabilities", f"shape {vector.shape}, not (8,)", f"give {', '.join(EMOTIONS)}"
-        )
-    if not ((vector >= 0) & (vector <= 1 + 1e-6)).all():
-        raise UsageError("emotion_probabilities", "some are not in 0..1", "give probabilities")
-    return vector
+    """(N, C) scores after `log_boost`; none is lower, and the set of the best k of a clip is the same."""
+    return np.asarray(scores + log_boost(scores, vectors, class_emotions, strength, top_k))
 
 
 def _gloss_table(source: Path, table: object) -> dict[str, tuple[str, ...]]:

@@ -21,9 +21,6 @@ class LandmarkProvider:
 
     Args:
         weights: Folder of another head; None for the shipped one.
-
-    Raises:
-        PartMissing: The head is absent or corrupt.
     """
 
     name = "landmarks"

@@ -33,9 +33,6 @@ def sample_frames(frames: int, samples: int | None) -> NDArray[np.int64]:
 
     Returns:
         Increasing frame numbers without repeats.
-
-    Raises:
-        UsageError: Fewer than one sample or frame.
     """
     if frames < 1:
         raise UsageError("frames", f"a clip cannot have {frames} frames", "give at least one")
@@ -112,10 +109,6 @@ def read_frames(
 
     Returns:
         The readings, or None when no frame has a face: no emotion is made up.
-
-    Raises:
-        UsageError: ``samples`` below 1, or a provider that needs images without them.
-        PartMissing: The shipped head is absent or corrupt.
     """
     chosen = sample_frames(clip.frames, samples)
     if clip.face_mesh is None:

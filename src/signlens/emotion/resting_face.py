@@ -52,9 +52,6 @@ def signer_baseline(
     Returns:
         The mean over clips of their mean offset, every clip the same; None when fewer than two clips have a
         frame at rest: one look is not a habit.
-
-    Raises:
-        UsageError: Rows that are no eight probabilities.
     """
     offsets, frames = [], 0
     for rows in resting:
@@ -70,11 +67,7 @@ def signer_baseline(
 
 
 def without_baseline(rows: NDArray[np.floating], baseline: SignerBaseline) -> FloatArray:
-    """Probabilities (K, 8) with the signer's offset taken away; NaN rows stay NaN.
-
-    Raises:
-        UsageError: Rows that are no eight probabilities.
-    """
+    """Probabilities (K, 8) with the signer's offset taken away; NaN rows stay NaN."""
     values = _rows(rows)
     result = np.full(values.shape, np.nan)
     read = np.isfinite(values).all(axis=1)

@@ -108,11 +108,7 @@ def match(first: ScoreSet, second: ScoreSet, *, common: bool = False) -> tuple[S
 
 
 def _in_class_order(scores: ScoreSet, like: ScoreSet) -> ScoreSet:
-    """Scores with their classes in the order of another set.
-
-    Raises:
-        UsageError: They are not the same classes.
-    """
+    """Scores with their classes in the order of another set."""
     if scores.classes != like.classes or (
         scores.glosses and like.glosses and set(scores.glosses) != set(like.glosses)
     ):
@@ -162,9 +158,5 @@ def fits(validation: ScoreSet, scores: ScoreSet) -> ScoreSet:
 
 
 def share_clips(first: Path, second: Path) -> bool:
-    """Whether any clip is in both scores files.
-
-    Raises:
-        InputRejected: One is no scores file.
-    """
+    """Whether any clip is in both scores files."""
     return bool(np.isin(read_scores(first).clips, read_scores(second).clips).any())

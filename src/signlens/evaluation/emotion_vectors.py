@@ -52,11 +52,7 @@ class EmotionVectors:
         return bool(((self.values >= 0) & (self.values <= 1 + 1e-6)).all())
 
     def of(self, clips: NDArray[np.str_]) -> NDArray[np.float64]:
-        """(M, 8) the vectors of some clips; zeros for a clip that is not there, as for one without a face.
-
-        Raises:
-            UsageError: None of them is there.
-        """
+        """(M, 8) the vectors of some clips; zeros for a clip that is not there, as for one without a face."""
         place = {name: i for i, name in enumerate(self.clips.tolist())}
         rows = np.array([place.get(name, -1) for name in clips.tolist()], dtype=np.int64)
         if (rows < 0).all():
@@ -89,12 +85,7 @@ class EmotionBoost:
     include_grammatical: bool = False
 
     def class_emotions(self, scores: ScoreSet) -> NDArray[np.int64]:
-        """(C,) the place in `EMOTIONS` of the emotion that speaks for each class, -1 for none.
-
-        Raises:
-            InputRejected: The scores do not say which glosses their classes are.
-            UsageError: The map has none of them.
-        """
+        """(C,) the place in `EMOTIONS` of the emotion that speaks for each class, -1 for none."""
         if not scores.glosses:
             raise InputRejected(
                 scores.source, "does not name its classes", "add an array gloss: the map goes by glosses"
@@ -142,11 +133,7 @@ class EmotionBoost:
 
 
 def read_emotion_vectors(path: str | Path) -> EmotionVectors:
-    """Read a file of emotion vectors.
-
-    Raises:
-        InputRejected: It is no such file, a value is no number, or a clip occurs twice.
-    """
+    """Read a file of emotion vectors."""
     path = Path(path)
     named = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
     if not named:
@@ -159,11 +146,7 @@ def read_emotion_vectors(path: str | Path) -> EmotionVectors:
 
 
 def write_emotion_vectors(path: str | Path, vectors: EmotionVectors) -> None:
-    """Write them as CSV, whole or not at all.
-
-    Raises:
-        UsageError: The file cannot be written.
-    """
+    """Write them as CSV, whole or not at all."""
     path = Path(path)
     lines = [",".join(("clip", *EMOTIONS))]
     for name, values in zip(vectors.clips.tolist(), vectors.values.tolist(), strict=True):

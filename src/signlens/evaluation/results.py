@@ -121,11 +121,6 @@ def evaluate_scores(
             where its four streams are there.
         settings: How to measure.
         progress: Called with what is being done, how much of it is done, and how much there is.
-
-    Raises:
-        InputRejected: The file is not a whole scores file.
-        UsageError: The words mean nothing for this file.
-        PartMissing: SciPy is needed and not installed.
     """
     settings = settings or Settings()
     scores = read_scores(path)
@@ -291,12 +286,7 @@ class _Measured:
 
 
 def ensemble_of(path: Path) -> str:
-    """What stands for a whole scores file, in the words of `signlens.evaluation.systems`.
-
-    Raises:
-        InputRejected: The file is not a whole scores file.
-        UsageError: It has several streams, and not SAM-SLR's four.
-    """
+    """What stands for a whole scores file, in the words of `signlens.evaluation.systems`."""
     return _default_of(read_scores(path), path)
 
 
@@ -337,9 +327,6 @@ def resampling_units(
 
     Returns:
         (N,) groups, each signer one and each clip of an unknown signer one; None to draw clips. And notes.
-
-    Raises:
-        UsageError: Signers are to be drawn and are not known.
     """
     known = [] if signers is None else [s for s in np.unique(signers).tolist() if s]
     if by == "clip":

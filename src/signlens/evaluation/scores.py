@@ -51,9 +51,6 @@ class ScoreSet:
         folds: (N,) number of the cross-validation fold that held each clip out, or None.
         dataset: Name of the dataset; empty if not said.
         extractor: What extracted the poses; empty if not said.
-
-    Raises:
-        InputRejected: Anything that does not fit together; the message names the source.
     """
 
     source: str
@@ -129,11 +126,7 @@ def repeated(names: Sequence[str] | NDArray[np.str_]) -> list[str]:
 
 
 def _check(scores: ScoreSet) -> None:
-    """Everything that makes a set of scores one whole.
-
-    Raises:
-        InputRejected: It is not.
-    """
+    """Everything that makes a set of scores one whole."""
 
     def need(condition: Any, problem: str, remedy: str) -> None:
         if not condition:
@@ -318,9 +311,6 @@ def write_scores(path: str | Path, scores: ScoreSet) -> None:
     Args:
         path: Its name ends in ``.npz``.
         scores: What to write; signers that were only taken from the names are not written.
-
-    Raises:
-        UsageError: Another ending, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix != ".npz":

@@ -53,9 +53,6 @@ class Settings:
             None takes the first of these that the file has.
         folds: How many folds of signers or clips.
         emotion: What ``+emotion`` augments scores with; None where nothing is said of faces.
-
-    Raises:
-        UsageError: A value out of range, or two ways to learn at once.
     """
 
     by: str = "clip"
@@ -88,9 +85,6 @@ def parse_weights(text: str) -> dict[str, float]:
 
     >>> parse_weights("joint=1,bone=0.9")
     {'joint': 1.0, 'bone': 0.9}
-
-    Raises:
-        UsageError: Not of this form, a stream twice, or a weight that is not a number of at least 0.
     """
     found: dict[str, float] = {}
     for part in text.split(","):
@@ -138,12 +132,7 @@ class FittingData:
 
     @cached_property
     def validation(self) -> ScoreSet | None:
-        """Other clips to learn on; None to cross-fit. Read when something is learned.
-
-        Raises:
-            InputRejected: The file is no scores file.
-            UsageError: It does not fit.
-        """
+        """Other clips to learn on; None to cross-fit. Read when something is learned."""
         if self._given is not None:
             return self._given
         fit_on = self.settings.fit_on
@@ -177,12 +166,7 @@ class FittingData:
 
 
 def system_scores(what: str, data: FittingData) -> SystemScores:
-    """The scores of a system that is asked for by words.
-
-    Raises:
-        UsageError: The words mean nothing here.
-        PartMissing: SciPy is needed and not installed.
-    """
+    """The scores of a system that is asked for by words."""
     scores = data.scores
     if what in scores.streams:
         return _fixed(scores, {what: 1.0})

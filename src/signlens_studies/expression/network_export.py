@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from signlens.emotion import EMOTIONS
 from signlens.errors import InputRejected, SignLensError
-from signlens.evaluation.metrics import expected_calibration_error
+from signlens.evaluation.metrics import confusion_matrix, expected_calibration_error, recall_per_class
 from signlens.files import whole_file
 from signlens.models.ensemble import fit_temperature
 from signlens.training.precision import store_in_half_precision
@@ -56,9 +56,7 @@ def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def recalls(answer: NDArray[np.int64], label: NDArray[np.int64]) -> NDArray[np.float64]:
     """(8,) share of each class that was answered rightly; NaN where there is none of it."""
-    right = np.bincount(label[answer == label], minlength=len(EMOTIONS))
-    count = np.bincount(label, minlength=len(EMOTIONS))
-    return np.asarray(np.where(count > 0, right / np.maximum(count, 1), np.nan))
+    return recall_per_class(confusion_matrix(label, answer, len(EMOTIONS)))
 
 
 def balanced(answer: NDArray[np.int64], label: NDArray[np.int64]) -> float:

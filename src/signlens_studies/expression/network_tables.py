@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from signlens.emotion import EMOTIONS
 from signlens.emotion.head import load_head
-from signlens.evaluation.metrics import expected_calibration_error
+from signlens.evaluation.metrics import bootstrap_statistic, expected_calibration_error
 from signlens.files import whole_file
 from signlens.optional import import_opencv
 from signlens.pose.face_points import align_faces
@@ -61,16 +62,10 @@ def with_interval(statistic: Statistic, unit: NDArray[Any], draws: int, seed: in
         draws: How often.
         seed: Of the drawing.
     """
-    names, index = np.unique(unit, return_inverse=True)
-    order = np.argsort(index, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(index))[:-1])
-    random = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(draws):
-        chosen = random.integers(0, len(names), len(names))
-        drawn.append(statistic(np.concatenate([members[i] for i in chosen])))
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return {"value": statistic(np.arange(len(unit))), "low": float(low), "high": float(high)}
+    (found,) = bootstrap_statistic(
+        lambda rows: np.array([statistic(rows)]), len(unit), groups=unit, draws=draws, seed=seed
+    )
+    return asdict(found)
 
 
 def head_turn(faces: FacePictures, rows: NDArray[np.int64]) -> NDArray[np.float64]:
