@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from made_scores import made_scores
 
-from signlens.evaluation.emotion_vectors import EmotionVectors, write_emotion_vectors
+from signlens.emotion.expressions import EMOTIONS
+from signlens.evaluation.emotion_vectors import EmotionVectors
 from signlens.evaluation.scores import ScoreSet
 
 GLOSSES = (
@@ -44,5 +45,8 @@ def faces(scores: ScoreSet, seed: int = 0, shown: float = 0.9) -> EmotionVectors
 
 def written_faces(path: Path, vectors: EmotionVectors) -> Path:
     """The path, with the vectors in it."""
-    write_emotion_vectors(path, vectors)
+    lines = [",".join(("clip", *EMOTIONS))]
+    for name, values in zip(vectors.clips.tolist(), vectors.values.tolist(), strict=True):
+        lines.append(",".join((name, *(f"{value:.6g}" for value in values))))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

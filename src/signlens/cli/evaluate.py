@@ -16,9 +16,10 @@ from signlens.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from signlens.evaluation.details import Details
     from signlens.evaluation.emotion_vectors import EmotionBoost
     from signlens.evaluation.metrics import Interval
-    from signlens.evaluation.results import Comparison, Details, Evaluation
+    from signlens.evaluation.results import Comparison, Evaluation
 
 By = Annotated[
     str, typer.Option("--by", help="What the bootstrap draws: clip, or signer with all of their clips.")

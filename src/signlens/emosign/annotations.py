@@ -115,7 +115,11 @@ class EmoSign:
 
 
 def utterance_of(name: str) -> str:
-    """The trailing number of a name, ``1014088`` of ``Cory_2013-6-25_sc0106_1014088``; else empty."""
+    """The trailing number of a name; empty without one.
+
+    >>> utterance_of("Cory_2013-6-25_sc0106_1014088")
+    '1014088'
+    """
     found = re.search(r"(\d+)$", name.strip())
     return found.group(1) if found else ""
 
@@ -125,6 +129,9 @@ def signer_of(name: str) -> str:
 
     It is the person's name in both ways that ASLLRP names its recordings (``Rachel_2012-02-14_...``,
     ``10-Ben-Conclusion_...``), so that two recordings of one person are one signer.
+
+    >>> signer_of("10-Ben-Conclusion_1014")
+    'ben'
     """
     found = re.search(r"[^\W\d_]+", name)
     return found.group(0).casefold() if found else ""
@@ -309,7 +316,10 @@ def _clip(row: TableRow, stored: Mapping[str, int], base: int, faults: Faults) -
 
 
 def parse_intervals(text: str) -> tuple[tuple[float, float], ...]:
-    """Intervals in seconds out of ``0.40-1.20;2-2.5``; ``none`` and blanks are no interval.
+    """Intervals in seconds out of a cell; ``none`` and blanks are no interval.
+
+    >>> parse_intervals("2-2.5; 0.40-1.20")
+    ((0.4, 1.2), (2.0, 2.5))
 
     Raises:
         ValueError: It says what is wrong, in words for the reader of a file.
@@ -340,7 +350,11 @@ def checked_intervals(intervals: Iterable[tuple[float, float]]) -> tuple[tuple[f
 
 
 def format_intervals(intervals: Iterable[tuple[float, float]]) -> str:
-    """What `parse_intervals` reads; to the millisecond."""
+    """What `parse_intervals` reads; to the millisecond.
+
+    >>> format_intervals([(0.4, 1.2), (2, 2.5)])
+    '0.400-1.200;2.000-2.500'
+    """
     return ";".join(f"{begin:.3f}-{end:.3f}" for begin, end in intervals)
 
 

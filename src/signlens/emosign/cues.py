@@ -39,7 +39,11 @@ _PATTERNS = {theme: re.compile(words, re.IGNORECASE) for theme, words in _WORDS.
 
 
 def themes_of(texts: Sequence[str]) -> frozenset[str]:
-    """The themes that any of the texts names."""
+    """The themes that any of the texts names.
+
+    >>> sorted(themes_of(["furrowed brows", "a slow nod"]))
+    ['brows', 'head', 'sign speed']
+    """
     return frozenset(theme for theme, words in _PATTERNS.items() if any(words.search(t) for t in texts))
 
 
@@ -68,7 +72,11 @@ def duration(intervals: Intervals) -> float:
 
 
 def temporal_iou(a: Intervals, b: Intervals) -> float:
-    """Seconds in both over seconds in either; 0 where both are empty."""
+    """Seconds in both over seconds in either; 0 where both are empty.
+
+    >>> temporal_iou([(0.0, 2.0)], [(1.0, 3.0)])
+    0.3333333333333333
+    """
     either = duration([*a, *b])
     return (duration(a) + duration(b) - either) / either if either > 0 else 0.0
 

@@ -169,6 +169,9 @@ def majority(votes: Sequence[tuple[int, float | None]]) -> tuple[int, bool]:
 
     Returns:
         The value, and whether confidence left it undecided.
+
+    >>> majority([(2, 60), (3, 90)]), majority([(0, None), (2, None)])
+    ((3, False), (0, True))
     """
     counts = Counter(value for value, _ in votes)
     most = max(counts.values())

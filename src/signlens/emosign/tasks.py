@@ -127,7 +127,11 @@ def expressions_of(emotions: Mapping[str, int], threshold: int = 1) -> dict[str,
 
 
 def emotion_of(emotions: Mapping[str, int]) -> str:
-    """The class with the strongest intensity; of equals the first of `EMOTION_CLASSES`; or neutral."""
+    """The class with the strongest intensity; of equals the first of `EMOTION_CLASSES`; or neutral.
+
+    >>> emotion_of(dict.fromkeys(EMOTIONS, 0) | {"joy": 2, "worry": 1})
+    'happiness'
+    """
     found = expressions_of(emotions)
     return max(found, key=lambda name: (found[name], -EMOTION_CLASSES.index(name)), default="neutral")
 

@@ -31,6 +31,10 @@ def face_square(points: NDArray[np.floating], scale: float) -> tuple[FloatArray,
     Args:
         points: (468, 2 or 3) face points.
         scale: Side, in the longer side of the points' box.
+
+    >>> corner, side = face_square(np.array([[10.0, 20.0], [30.0, 60.0]]), scale=1.5)
+    >>> corner.tolist(), side
+    ([-10.0, 10.0], 60.0)
     """
     flat = np.asarray(points, dtype=np.float64)[:, :2]
     low, high = flat.min(axis=0), flat.max(axis=0)

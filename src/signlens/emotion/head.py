@@ -120,7 +120,11 @@ def face_features(shape: NDArray[np.floating], mirror: NDArray[np.integer]) -> N
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Softmax over the last axis, safe for large logits; NaN rows stay NaN."""
+    """Softmax over the last axis, safe for large logits; NaN rows stay NaN.
+
+    >>> softmax(np.array([1000.0, 1000.0])).tolist()
+    [0.5, 0.5]
+    """
     values = np.asarray(logits, dtype=np.float64)
     if not values.size:
         return values

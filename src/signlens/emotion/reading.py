@@ -33,6 +33,9 @@ def sample_frames(frames: int, samples: int | None) -> NDArray[np.int64]:
 
     Returns:
         Increasing frame numbers without repeats.
+
+    >>> sample_frames(100, 4).tolist()
+    [12, 37, 62, 87]
     """
     if frames < 1:
         raise UsageError("frames", f"a clip cannot have {frames} frames", "give at least one")

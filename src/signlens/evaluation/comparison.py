@@ -38,6 +38,9 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
     Args:
         first_right: (N,) whether the first recognises each clip.
         second_right: (N,) the same of the second.
+
+    >>> mcnemar(np.array([True, False, False, True]), np.array([True, True, True, False])).p_value
+    1.0
     """
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
@@ -53,9 +56,8 @@ def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> 
 def sign_test(wins: int, losses: int) -> float:
     """P(a split of fair coin tosses at least as uneven), two-sided; in whole numbers until the last division.
 
-    Args:
-        wins: Tosses of one side.
-        losses: Of the other.
+    >>> sign_test(9, 1)
+    0.021484375
     """
     n = wins + losses
     term, tail = 1, 0
@@ -65,7 +67,7 @@ def sign_test(wins: int, losses: int) -> float:
     return min(1.0, 2 * tail / 2**n)
 
 
-def match(first: ScoreSet, second: ScoreSet, *, common: bool = False) -> tuple[ScoreSet, ScoreSet, int]:
+def match_clips(first: ScoreSet, second: ScoreSet, *, common: bool = False) -> tuple[ScoreSet, ScoreSet, int]:
     """Two sets of scores brought to the same clips in the first one's order, and the same order of classes.
 
     Args:
@@ -130,7 +132,7 @@ def _in_class_order(scores: ScoreSet, like: ScoreSet) -> ScoreSet:
     )
 
 
-def fits(validation: ScoreSet, scores: ScoreSet) -> ScoreSet:
+def checked_validation(validation: ScoreSet, scores: ScoreSet) -> ScoreSet:
     """Validation scores in the class order of others, after making sure that they can teach them.
 
     Args:

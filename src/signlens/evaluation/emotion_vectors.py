@@ -23,7 +23,7 @@ from signlens.emotion.expressions import EMOTIONS
 from signlens.emotion.gloss_map import GlossMap
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.scores import ScoreSet, repeated
-from signlens.files import file_sha256, whole_file
+from signlens.files import file_sha256
 
 NAMES = ("clip", "sample", "name")
 MAJORITY = ("majority", "emotion")
@@ -143,19 +143,6 @@ def read_emotion_vectors(path: str | Path) -> EmotionVectors:
     if twice:
         raise InputRejected(path, f"clips occur more than once: {listed(twice)}", "give every clip once")
     return EmotionVectors(str(path), file_sha256(path), clips, np.array([values for _, values in named]))
-
-
-def write_emotion_vectors(path: str | Path, vectors: EmotionVectors) -> None:
-    """Write them as CSV, whole or not at all."""
-    path = Path(path)
-    lines = [",".join(("clip", *EMOTIONS))]
-    for name, values in zip(vectors.clips.tolist(), vectors.values.tolist(), strict=True):
-        lines.append(",".join((name, *(f"{value:.6g}" for value in values))))
-    try:
-        with whole_file(path) as part:
-            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(path, f"it cannot be written ({error.strerror})", "name another place") from None
 
 
 def _from_csv(path: Path) -> list[tuple[str, list[float]]]:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import UsageError
-from signlens.evaluation.comparison import McNemar, match, mcnemar
+from signlens.evaluation.comparison import McNemar, match_clips, mcnemar
+from signlens.evaluation.details import Details, details, paired_by_signer
 from signlens.evaluation.metrics import (
     METRICS,
     RECENTRED,
@@ -24,14 +25,12 @@ from signlens.evaluation.metrics import (
     intervals,
     measure,
     outcomes,
-    wilson,
 )
 from signlens.evaluation.scores import ScoreSet, read_scores
 from signlens.evaluation.systems import FittingData, Settings, SystemScores, default_weighting, system_scores
 
 Progress = Callable[[str, int, int], None]
 
-CONFUSIONS = 20
 FEW_SIGNERS = 20
 
 
@@ -54,16 +53,6 @@ class System:
     learned: Mapping[str, Any]
     right: int
     metrics: Mapping[str, Interval | None]
-
-
-@dataclass(frozen=True)
-class Details:
-    """Where one system is right and wrong, as plain rows."""
-
-    system: str
-    confusions: list[dict[str, Any]]
-    per_class: list[dict[str, Any]]
-    per_signer: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +128,7 @@ def evaluate_scores(
         data={**describe_scores(scores), **_emotion(scores, settings)},
         intervals=describe_intervals(settings),
         systems=systems,
-        details=None if main is None else _details(main, measured.outcomes[main], scores),
+        details=None if main is None else details(main, measured.outcomes[main], scores),
         notes=(*notes, *measured.notes(scores)),
     )
 
@@ -180,7 +169,7 @@ def compare_systems(
     ]
     left_out = 0
     if first is not second:
-        first, second, left_out = match(first, second, common=common)
+        first, second, left_out = match_clips(first, second, common=common)
     sides = zip(pair, words, (first, second), strict=True)
     systems_asked = {name: (what, FittingData(scores, settings)) for name, what, scores in sides}
     measured = _Measured(settings, systems_asked, progress)
@@ -212,7 +201,7 @@ def compare_systems(
                 {m: found[m] - base[m] for m in METRICS},
                 {m: drawn[pair[1]][m] - drawn[pair[0]][m] for m in METRICS},
             ),
-            per_signer=_paired_signers(holder, one, other),
+            per_signer=paired_by_signer(holder, one, other),
         ),
         notes=(*notes, *measured.notes(holder)),
     )
@@ -387,92 +376,3 @@ def describe_scores(scores: ScoreSet) -> dict[str, Any]:
 def _emotion(scores: ScoreSet, settings: Settings) -> dict[str, Any]:
     """The emotion vectors and the map, with their hashes, where any are used."""
     return {} if settings.emotion is None else {"emotion": settings.emotion.facts(scores)}
-
-
-# -- details ----------------------------------------------------------------------------------------
-
-
-def confusions(of: Outcomes, most: int = CONFUSIONS) -> list[tuple[int, int, int]]:
-    """The most frequent mistakes: (true class, predicted class, clips), most frequent first."""
-    wrong = ~of.hits(1)
-    pairs = of.labels[wrong] * of.classes + of.predictions[wrong]
-    found, counts = np.unique(pairs, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:most]
-    return [(int(found[i]) // of.classes, int(found[i]) % of.classes, int(counts[i])) for i in order.tolist()]
-
-
-def _details(name: str, of: Outcomes, scores: ScoreSet) -> Details:
-    support = np.bincount(of.labels, minlength=of.classes)
-    return Details(
-        system=name,
-        confusions=[
-            {
-                "true": scores.gloss_of(true),
-                "predicted": scores.gloss_of(predicted),
-                "clips": clips,
-                "of": int(support[true]),
-            }
-            for true, predicted, clips in confusions(of)
-        ],
-        per_class=_per_class(of, scores),
-        per_signer=_per_signer(of, scores),
-    )
-
-
-def _per_class(of: Outcomes, scores: ScoreSet) -> list[dict[str, Any]]:
-    def count(values: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.bincount(values, minlength=of.classes)
-
-    support, predicted = count(of.labels), count(of.predictions)
-    right, among5 = count(of.labels[of.hits(1)]), count(of.labels[of.hits(5)])
-    return [
-        {
-            "class": c,
-            "gloss": scores.gloss_of(c),
-            "clips": int(support[c]),
-            "right": int(right[c]),
-            "top1": 100 * float(right[c] / support[c]) if support[c] else None,
-            "top5": 100 * float(among5[c] / support[c]) if support[c] and of.classes > 5 else None,
-            "predicted": int(predicted[c]),
-            "precision": 100 * float(right[c] / predicted[c]) if predicted[c] else None,
-            "f1": 100 * float(2 * right[c] / (support[c] + predicted[c])),
-        }
-        for c in np.flatnonzero(support + predicted).tolist()
-    ]
-
-
-def _per_signer(of: Outcomes, scores: ScoreSet) -> list[dict[str, Any]]:
-    """A row per signer; the few clips of one get Wilson's interval."""
-    if scores.signers is None:
-        return []
-    rows = []
-    for signer in np.unique(scores.signers).tolist():
-        here = of.take(scores.signers == signer)
-        right = int(here.hits(1).sum())
-        rows.append(
-            {
-                "signer": signer or None,
-                "clips": len(here.labels),
-                "right": right,
-                "top1": asdict(wilson(right, len(here.labels))),
-                "top5": measure(here)["top5_per_instance"] if of.classes > 5 else None,
-            }
-        )
-    return rows
-
-
-def _paired_signers(scores: ScoreSet, first: Outcomes, second: Outcomes) -> list[dict[str, Any]]:
-    if scores.signers is None:
-        return []
-    rows = []
-    for signer in np.unique(scores.signers).tolist():
-        here = scores.signers == signer
-        rows.append(
-            {
-                "signer": signer or None,
-                "clips": int(here.sum()),
-                "right_first": int(first.hits(1)[here].sum()),
-                "right_second": int(second.hits(1)[here].sum()),
-            }
-        )
-    return rows

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from signlens.emotion.gloss_map import add_log_boost
 from signlens.errors import UsageError
-from signlens.evaluation.comparison import fits
+from signlens.evaluation.comparison import checked_validation
 from signlens.evaluation.emotion_vectors import EmotionBoost
 from signlens.evaluation.scores import ScoreSet, read_scores
 from signlens.fusion.emotion_strength import choose_strength
@@ -136,7 +136,7 @@ class FittingData:
         if self._given is not None:
             return self._given
         fit_on = self.settings.fit_on
-        return None if fit_on is None else fits(read_scores(fit_on), self.scores)
+        return None if fit_on is None else checked_validation(read_scores(fit_on), self.scores)
 
     def folds(self) -> tuple[NDArray[np.int64], dict[str, Any]]:
         """(N,) folds, and what they are."""

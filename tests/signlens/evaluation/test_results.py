@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from signlens.cli import app
 from signlens.errors import InputRejected, UsageError
-from signlens.evaluation.comparison import match, share_clips
+from signlens.evaluation.comparison import match_clips, share_clips
+from signlens.evaluation.details import confusions
 from signlens.evaluation.metrics import METRICS, outcomes
-from signlens.evaluation.results import confusions
 from signlens.evaluation.systems import parse_weights
 from signlens.models.ensemble import weighted_mean
 
@@ -254,11 +254,11 @@ def test_other_clips_are_refused_and_named_unless_the_common_ones_are_asked_for(
 def test_other_classes_are_refused(tmp_path: Path) -> None:
     made = made_scores()
     with pytest.raises(UsageError, match="12 classes"):
-        match(made_scores(classes=13), made)
+        match_clips(made_scores(classes=13), made)
     with pytest.raises(UsageError, match="classes"):
-        match(made, replace(made, glosses=tuple(f"other {c}" for c in range(12))))
+        match_clips(made, replace(made, glosses=tuple(f"other {c}" for c in range(12))))
     with pytest.raises(InputRejected, match="labels differ"):
-        match(made, replace(made, labels=(made.labels + 1) % 12, glosses=()))
+        match_clips(made, replace(made, labels=(made.labels + 1) % 12, glosses=()))
 
 
 # -- bad input --------------------------------------------------------------------------------------
