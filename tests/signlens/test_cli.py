@@ -168,7 +168,7 @@ def test_an_emotion_provider_without_its_weights_is_a_missing_part(pose_file: Pa
     absent = tmp_path / "enet_b2_8.onnx"
     result = run("recognize", pose_file, "--emotion-provider", "emotiefflib", "--emotion-model", absent)
     assert result.exit_code == 4
-    assert "signlens.emotion.emotiefflib" in result.stderr
+    assert "expression fetch-emotiefflib" in result.stderr
 
 
 def test_clips_of_one_signer_are_read_against_their_own_resting_face(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from signlens import doctor
-from signlens.doctor import DoctorReport, Finding, check_weights, examine
+from signlens.cli import doctor_report as doctor
+from signlens.cli.doctor_report import DoctorReport, Finding, check_weights, examine
 
 
 def test_everything_is_named_and_every_trouble_has_a_remedy() -> None:
@@ -56,7 +56,7 @@ def test_a_missing_package_is_named() -> None:
     """In a process of its own, where numpy's neighbour onnxruntime cannot be imported."""
     code = (
         "import sys, json; sys.modules['onnxruntime'] = None\n"
-        "from signlens.doctor import examine\n"
+        "from signlens.cli.doctor_report import examine\n"
         "print(json.dumps(examine().to_json()))"
     )
     out = subprocess.run(

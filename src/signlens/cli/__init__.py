@@ -13,7 +13,7 @@ from signlens.cli import extract  # isort: skip
 from signlens.cli import search  # isort: skip
 from signlens.cli import gallery_verbs as gallery
 
-from signlens.cli import dataset  # isort: skip
+from signlens.cli import dataset, dataset_import  # isort: skip
 from signlens.cli import train  # isort: skip
 from signlens.cli import evaluate  # isort: skip
 from signlens.cli import emosign  # isort: skip
@@ -25,6 +25,7 @@ from signlens.cli.shared import app
 __all__ = [
     "app",
     "dataset",
+    "dataset_import",
     "doctor",
     "emosign",
     "evaluate",

@@ -11,7 +11,7 @@ from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json
 def doctor(as_json: AsJson = False) -> None:
     """Show what is installed, which models are present, what is missing and how to get it."""
     with errors_to_exit_codes():
-        from signlens.doctor import examine
+        from signlens.cli.doctor_report import examine
 
         found = examine()
         if as_json:

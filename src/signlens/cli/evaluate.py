@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from signlens.cli.progress import ProgressBar
 from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json
 from signlens.errors import UsageError
 
@@ -113,7 +112,8 @@ def evaluate(
             plain = weights or results.ensemble_of(scores)
             pair = (calibrated(plain), f"{calibrated(plain)}+emotion")
         settings = Settings(by, draws, seed, fit_on, cross_fit, folds, boost)
-        with progress_bar() as progress:
+        with ProgressBar() as bar:
+            progress = bar.named
             if pair is not None:
                 found = results.compare_systems(
                     pair, scores, weights, settings, common=common, progress=progress
@@ -157,17 +157,6 @@ def _scores_of_run(run: Path) -> tuple[Path, Path | None]:
         return next(iter(files.values())), None
     # Over cross-validation both hold the same clips; then what is learned is cross-fitted.
     return scores, None if share_clips(scores, validation) else validation
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on standard error, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
 
 
 # -- for people -------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from signlens.cli.progress import ProgressBar
 from signlens.cli.shared import (
     EXIT_INTERRUPTED,
     AsJson,
-    ClipBar,
     MaxFrames,
     MaxPixels,
     MaxSeconds,
@@ -59,7 +59,7 @@ def extract(
             entries.append(_entry(problem.subject, None, "rejected", [Reason.of_error(problem)]))
         interrupted = False
         try:
-            with HolisticExtractor() as extractor, ClipBar(len(planned)) as bar:
+            with HolisticExtractor() as extractor, ProgressBar(len(planned)) as bar:
                 for number, (source, target) in enumerate(planned):
                     progress = bar.clip(number, source)
                     try:

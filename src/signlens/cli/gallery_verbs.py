@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from signlens.cli.progress import ProgressBar
 from signlens.cli.shared import (
     AsJson,
     MaxFrames,
@@ -300,7 +299,7 @@ def _built(
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _bar() as progress:
+        with ProgressBar() as progress:
             return embed_clips(
                 clips,
                 recognizer.embed,
@@ -382,23 +381,3 @@ def _say_duplicates(gallery: Gallery, tell: Callable[[str], Any]) -> None:
         tell(f"The same recording: {', '.join(names)}")
     if len(groups) > _LISTED:
         tell(f"and {len(groups) - _LISTED} others; --json has each")
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int, str], None] | None]:
-    """A progress bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("clips", total=None)
-
-        def tell(done: int, total: int, clip: str) -> None:
-            progress.update(task, completed=done, total=total, description=escape(clip[-40:]))
-
-        yield tell

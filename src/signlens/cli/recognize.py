@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from signlens.cli.progress import ProgressBar
 from signlens.cli.recognition_text import print_recognition
 from signlens.cli.shared import (
     EXIT_INTERRUPTED,
     AsJson,
-    ClipBar,
     Clips,
     MaxFrames,
     MaxPixels,
@@ -191,7 +191,9 @@ def recognize(
         raise typer.Exit(code)
 
 
-def _look_at_all(recognizer: Recognizer, clips: Sequence[str], bar: ClipBar) -> list[Seen | SignLensError]:
+def _look_at_all(
+    recognizer: Recognizer, clips: Sequence[str], bar: ProgressBar
+) -> list[Seen | SignLensError]:
     """What was seen of each clip, or why it cannot be answered."""
     looks: list[Seen | SignLensError] = []
     for number, clip in enumerate(clips):
@@ -227,7 +229,7 @@ def _recognize_all(
     codes: list[int] = []
     written: list[tuple[Recognition, Path]] = []
     try:
-        with ClipBar(len(clips)) as bar:
+        with ProgressBar(len(clips)) as bar:
             looks = _look_at_all(recognizer, clips, bar) if same_signer else []
             baseline = _resting_face(recognizer, looks) if same_signer else None
             for number, clip in enumerate(clips):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from signlens.cli.progress import ProgressBar
 from signlens.cli.shared import (
     AsJson,
-    ClipBar,
     MaxFrames,
     MaxPixels,
     MaxSeconds,
@@ -104,7 +104,7 @@ def _poses(clip: str, limits: VideoLimits | None) -> PoseClip:
 
     if is_pose_file(clip):
         return read_pose(clip)
-    with ClipBar(1) as bar, HolisticExtractor() as extractor:
+    with ProgressBar(1) as bar, HolisticExtractor() as extractor:
         return extractor.extract(clip, limits, bar.clip(0, clip))
 
 

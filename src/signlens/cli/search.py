@@ -10,9 +10,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from signlens.cli.progress import ProgressBar
 from signlens.cli.shared import (
     AsJson,
-    ClipBar,
     MaxFrames,
     MaxPixels,
     MaxSeconds,
@@ -84,7 +84,7 @@ def search(
         limits = asked_limits(max_seconds, max_pixels, max_frames)
         with (
             Recognizer(model, limits=limits, correct_orientation=not as_filmed) as recognizer,
-            ClipBar(1) as bar,
+            ProgressBar(1) as bar,
         ):
             check_k(k)
             recognizer.model.require_space(space)

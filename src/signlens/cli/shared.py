@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,8 +18,6 @@ from signlens.cli.plugins import OpenGroup
 from signlens.errors import SignLensError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from signlens.video import VideoLimits
 
 DEBUG_VARIABLE = "SIGNLENS_DEBUG"
@@ -166,78 +162,3 @@ def asked_limits(
         # Who allows longer clips means it; 60 frames a second, as in the defaults.
         given["max_frames"] = max(VideoLimits.max_frames, round(given["max_seconds"] * 60))
     return VideoLimits(**given)  # type: ignore[arg-type]
-
-
-class ClipBar:
-    """A progress bar on standard error that shows up when something takes longer than a second."""
-
-    def __init__(self, total_clips: int) -> None:
-        self._total_clips = total_clips
-        self._progress: Progress | None = None
-        self._task: Any = None
-        self._text = ""
-        self._expected: int | None = None
-        self._visible = sys.stderr.isatty()
-        self._started = time.monotonic()
-
-    def clip(self, number: int, name: str) -> Callable[[int], None]:
-        """Begin a clip; returns what is called with its number of frames done."""
-        count = f"{number + 1}/{self._total_clips} " if self._total_clips > 1 else ""
-        self._text = f"{count}{Path(name).name}"
-        self._expected = _claimed_frames(name) if self._visible else None
-        if self._progress is not None:
-            self._progress.reset(self._task, description=self._text, total=self._expected)
-        return self._frames_done
-
-    def _frames_done(self, frames: int) -> None:
-        if not self._visible:
-            return
-        if self._progress is None:
-            if time.monotonic() - self._started < 1:
-                return
-            self._start()
-        assert self._progress is not None
-        self._progress.update(self._task, completed=frames)
-
-    def _start(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed} frames"),
-            TimeElapsedColumn(),
-        )
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task(self._text, total=self._expected)
-        self._progress.start()
-
-    def hide(self) -> None:
-        """Take the bar away while something else is printed."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-            self._started = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.hide()
-
-
-def _claimed_frames(clip: str) -> int | None:
-    """How many frames a video says it has, for the bar alone."""
-    from signlens.pose import is_pose_file
-    from signlens.video import open_video
-
-    if is_pose_file(clip) or clip.startswith("camera:"):
-        return None
-    try:
-        with open_video(clip) as video:
-            return video.expected_frames
-    except SignLensError:
-        return None

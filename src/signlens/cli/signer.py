@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import typer
 
-from signlens.cli.shared import AsJson, ClipBar, app, errors_to_exit_codes, print_json
+from signlens.cli.progress import ProgressBar
+from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json
 from signlens.errors import UsageError
 
 
@@ -62,7 +62,7 @@ def signer(
             lacking = "SIGN" if sign is None else "--out"
             raise UsageError(lacking, "is not given", "signlens signer SIGN --out clip.mp4 (or --list)")
         width, height = _parse_size(size)
-        with _RenderBar(sign) as bar:
+        with ProgressBar() as bar:
             made = film_sign(
                 sign,
                 out,
@@ -77,7 +77,7 @@ def signer(
                 quality=quality,
                 truth=truth,
                 workers=workers,
-                progress=bar,
+                progress=lambda done, total: bar(done, total, sign),
             )
         if as_json:
             print_json(made)
@@ -106,23 +106,3 @@ def _listing() -> dict[str, Any]:
         "expressions": list(EXPRESSIONS),
         "note": NOTE,
     }
-
-
-class _RenderBar:
-    """The bar of the renderer, which knows its number of frames."""
-
-    def __init__(self, name: str) -> None:
-        self._bar = ClipBar(1)
-        self._bar._text = name
-
-    def __call__(self, done: int, total: int) -> None:
-        self._bar._expected = total
-        self._bar._frames_done(done)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.hide()

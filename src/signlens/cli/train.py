@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from signlens.cli.progress import ProgressBar
 from signlens.cli.shared import RunFolder, app, errors_to_exit_codes
 from signlens.optional import require_extra
 
@@ -34,31 +35,18 @@ def train(
 ) -> None:
     """Train the networks of an experiment; goes on where it was stopped. `torchrun` spreads it."""
     with errors_to_exit_codes():
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         try:
             from signlens.training.pieces import train_run
         except ImportError as error:
             raise require_extra("train", error.name or "torch") from None
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[told]}"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("training", total=None, told="")
+        with ProgressBar() as bar:
 
             def show(done: int, total: int, name: str, at: Place | None) -> None:
                 if at is None:
-                    bar.update(task, completed=done, total=total, description=name, told=f"{done}/{total}")
+                    bar(done, total, name)
                     return
-                told = f"loss {at.loss:.3f}, accuracy {at.accuracy:.0%}, {at.clips_per_second:.0f} clips/s"
-                share = done + at.step / at.steps
-                bar.update(
-                    task, completed=share, total=total, description=f"{name} ({done + 1}/{total})", told=told
-                )
+                rate = f"loss {at.loss:.3f}, accuracy {at.accuracy:.0%}, {at.clips_per_second:.0f} clips/s"
+                bar(done + at.step / at.steps, total, f"{name} ({done + 1}/{total}): {rate}")
 
             leads = train_run(experiment, data, out, workers, show)
         if leads:

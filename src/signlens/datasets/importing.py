@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,14 @@ from numpy.typing import NDArray
 from signlens.datasets.clip_files import POSE_FORMS, ClipFile, ClipFiles
 from signlens.datasets.extraction import Extraction
 from signlens.datasets.folder import PIXELS, ClipRecord, Dataset, write_dataset
-from signlens.datasets.labels import LabelledClip, Labels
+from signlens.datasets.labels import (
+    LabelledClip,
+    Labels,
+    only_glosses,
+    parse_signer_splits,
+    read_gloss_list,
+    split_by_signer,
+)
 from signlens.datasets.openpose import read_openpose_folder
 from signlens.datasets.whole_body_arrays import read_whole_body_array, unmirrored
 from signlens.errors import InputRejected, UsageError
@@ -22,6 +30,9 @@ from signlens.files import file_sha256
 from signlens.pose.clip import WHOLE_BODY_KEYPOINTS
 from signlens.pose.file import read_pose
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX
+
+if TYPE_CHECKING:
+    from signlens.video import VideoLimits
 
 LABEL_FPS = 25.0
 """WLASL counts frames as if every recording had 25 a second, whatever it has."""
@@ -193,6 +204,109 @@ def sign_in_recording(times: NDArray[np.float64], first_frame: int, last_frame: 
     if not len(inside) or len(inside) == len(times):
         return None
     return slice(int(inside[0]), int(inside[-1]) + 1)
+
+
+EXTRACTED = "extracted"
+"""Where in a dataset folder the `.pose` files of its videos are kept, unless another folder is named."""
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """What an import does beside reading the labels of its kind.
+
+    Attributes:
+        out: The dataset folder.
+        videos: Folder of videos, to be extracted.
+        poses: Folder of poses; with videos, theirs are kept there too.
+        labels_only: Whether to leave poses out.
+        name: Name of the dataset; by default the folder's.
+        glosses: File of the glosses to keep, in class order.
+        signer_splits: ``SPLIT=SIGNER`` texts that replace the splits.
+        keypoints: Which keypoints are stored.
+        mirrored: Whether arrays and OpenPose files come from mirrored frames.
+        limits: Caps on the videos.
+    """
+
+    out: Path
+    videos: Path | None = None
+    poses: Path | None = None
+    labels_only: bool = False
+    name: str = ""
+    glosses: Path | None = None
+    signer_splits: tuple[str, ...] = ()
+    keypoints: Literal["whole-body", "signing"] = "whole-body"
+    mirrored: bool = False
+    limits: VideoLimits | None = None
+
+    def __post_init__(self) -> None:
+        """Check what goes together.
+
+        Raises:
+            UsageError: Poses are asked for and left out.
+        """
+        if self.labels_only and (self.videos or self.poses):
+            raise UsageError("--labels-only", "videos or poses are given too", "leave one of them out")
+
+
+def import_labels(
+    labels: Labels,
+    settings: ImportSettings,
+    progress: Callable[[float, float | None, str], None] | None = None,
+    *,
+    clips_in: Path | None = None,
+) -> Dataset:
+    """Import a dataset whose labels were read: poses are found or extracted, the folder is written.
+
+    Args:
+        labels: Of one of the kinds.
+        settings: What else is asked for.
+        progress: Called with the number of clips done, of how many, and what is done now.
+        clips_in: Folder in which the labelled clips lie, as videos or poses.
+
+    Raises:
+        UsageError: Options that do not go together, or a folder that cannot be written to.
+        InputRejected: No clip of the labels has poses.
+        PartMissing: Videos are to be extracted, and what that needs is not installed.
+    """
+    if settings.glosses is not None:
+        labels = only_glosses(labels, read_gloss_list(settings.glosses))
+    splits = parse_signer_splits(settings.signer_splits)
+    if splits:
+        labels = split_by_signer(labels, splits)
+    total = len(labels.clips)
+    present = (0, "")
+
+    def on_clip(done: int, clip: str) -> None:
+        nonlocal present
+        present = (done, clip)
+        if progress is not None:
+            progress(done, total, clip)
+
+    def on_frames(frames: int) -> None:
+        if progress is not None:
+            progress(present[0], total, f"{present[1]}, {frames} frames")
+
+    videos, poses = clips_in or settings.videos, settings.poses or clips_in
+    with ExitStack() as stack:
+        source: PoseSource = NoPoses()
+        if not settings.labels_only and (videos or poses):
+            extraction = None
+            if videos:
+                if settings.poses and not settings.poses.exists():
+                    _make(settings.poses)
+                kept = settings.poses or settings.out / EXTRACTED
+                extraction = stack.enter_context(Extraction(kept, settings.limits, on_frames))
+            source = FilePoses(poses, videos, extraction, mirrored=settings.mirrored)
+        return import_dataset(
+            labels, source, settings.out, name=settings.name, keypoints=settings.keypoints, progress=on_clip
+        )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(folder, f"the folder cannot be made ({error.strerror})", "name another") from None
 
 
 def import_dataset(

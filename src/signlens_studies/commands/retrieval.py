@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from signlens.cli.evaluate import Draws, Seed, progress_bar
+from signlens.cli.evaluate import Draws, Seed
+from signlens.cli.progress import ProgressBar
 from signlens.cli.shared import AsJson, errors_to_exit_codes, print_json
 from signlens.errors import UsageError
 
@@ -35,12 +36,12 @@ def search(
             raise UsageError("--beside", "is for a run", "give RUN")
         from signlens_studies.retrieval import search_study as study
 
-        with progress_bar() as progress:
+        with ProgressBar() as bar:
             if run is not None:
-                found = study.study_run(run, beside, draws=draws, seed=seed, tell=progress)
+                found = study.study_run(run, beside, draws=draws, seed=seed, tell=bar.named)
             else:
                 assert scores is not None
-                found = study.study_scores(scores, draws=draws, seed=seed, tell=progress)
+                found = study.study_scores(scores, draws=draws, seed=seed, tell=bar.named)
         if as_json:
             print_json(found.to_json())
         else:

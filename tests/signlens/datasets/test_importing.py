@@ -1,6 +1,5 @@
 """Labels and poses brought together: every form of poses, what is missing, identities, the command."""
 
-import csv
 import hashlib
 import itertools
 import json
@@ -17,14 +16,22 @@ from signer_clips import SignerClip
 from typer.testing import CliRunner
 
 from signlens.cli import app
-from signlens.datasets.command import EXTRACTED, ImportRequest, run_import
+from signlens.datasets.csv_manifest import read_csv_manifest
 from signlens.datasets.folder import Dataset
-from signlens.datasets.importing import NO_FILE, NO_POSES_ASKED, sign_in_recording
+from signlens.datasets.gloss_folders import read_gloss_folders
+from signlens.datasets.importing import (
+    EXTRACTED,
+    NO_FILE,
+    NO_POSES_ASKED,
+    ImportSettings,
+    import_labels,
+    sign_in_recording,
+)
 from signlens.datasets.summary import length_histogram, signer_overlap, summarise
-from signlens.errors import InputRejected, SignLensError, UsageError
+from signlens.datasets.wlasl import read_wlasl
+from signlens.errors import InputRejected, UsageError
 from signlens.pose import PoseClip, Provenance, write_pose
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX
-from signlens_studies.starter.landmark_sets import load_traduttore, load_wlasl50
 
 # -- where in a recording the sign is ---------------------------------------------------------------------
 
@@ -114,7 +121,7 @@ def test_every_form_of_poses_is_read_and_what_is_missing_is_said(tmp_path: Path)
     labels = table(
         tmp_path / "t.csv", "a,tea,ann,train", "b_color,tea,,val", "c,tea,,", "d,milk,,", "e,milk,,test"
     )
-    read = run_import(ImportRequest("csv", (labels,), tmp_path / "out", poses=poses))
+    read = import_labels(read_csv_manifest(labels), ImportSettings(tmp_path / "out", poses=poses))
     assert [c.name for c in read.clips] == ["a", "b_color", "c", "d", "e"]
     assert [c.available for c in read.clips] == [True, True, True, False, False]
     seen = clip.keypoints[..., 3] > 0
@@ -127,7 +134,9 @@ def test_every_form_of_poses_is_read_and_what_is_missing_is_said(tmp_path: Path)
     assert str(tmp_path) not in (tmp_path / "out" / "manifest.csv").read_text()
     assert read.clips[4].reason == NO_FILE
     assert read.provenance["extractors"] == {"COCO-WholeBody arrays": 1, "OpenPose": 1, "other 1.0": 1}
-    small = run_import(ImportRequest("csv", (labels,), tmp_path / "s", poses=poses, keypoints="signing"))
+    small = import_labels(
+        read_csv_manifest(labels), ImportSettings(tmp_path / "s", poses=poses, keypoints="signing")
+    )
     assert small.keypoints.tolist() == sorted(WHOLE_BODY_INDEX.tolist())
     np.testing.assert_array_equal(small.poses(0), read.poses(0)[:, WHOLE_BODY_INDEX])
     assert small.identity == read.identity
@@ -146,10 +155,8 @@ def test_a_labelled_range_is_cut_out_of_a_whole_recording_only(tmp_path: Path) -
         }
     ]
     (tmp_path / "WLASL_v0.3.json").write_text(json.dumps(records))
-    request = ImportRequest(
-        "wlasl", (tmp_path / "WLASL_v0.3.json",), tmp_path / "out", poses=tmp_path / "poses"
-    )
-    read = run_import(request)
+    labels = read_wlasl((tmp_path / "WLASL_v0.3.json",), None)
+    read = import_labels(labels, ImportSettings(tmp_path / "out", poses=tmp_path / "poses"))
     np.testing.assert_array_equal(read.poses(0)[..., 3], whole.keypoints[40:60, :, 3])
     np.testing.assert_array_equal(read.poses(1)[..., 3], cut.keypoints[..., 3])
     assert read.provenance["cuts"] == {"cut": 1, "cut before": 1}
@@ -163,7 +170,7 @@ def test_the_identity_does_not_depend_on_the_order_of_files_but_on_which_are_the
         for i in order:
             if i != skip:
                 save_pose(root / "poses" / f"{i}.pose", 3 + i, i)
-        return run_import(ImportRequest("csv", (labels,), root / "out", poses=root / "poses"))
+        return import_labels(read_csv_manifest(labels), ImportSettings(root / "out", poses=root / "poses"))
 
     order = list(range(6))
     first = build("first", order)
@@ -175,7 +182,7 @@ def test_the_identity_does_not_depend_on_the_order_of_files_but_on_which_are_the
 
 def test_labels_alone_make_a_dataset_without_poses(tmp_path: Path) -> None:
     labels = table(tmp_path / "t.csv", "a,tea,ann,train", "b,milk,bob,test")
-    read = run_import(ImportRequest("csv", (labels,), tmp_path / "out", labels_only=True))
+    read = import_labels(read_csv_manifest(labels), ImportSettings(tmp_path / "out", labels_only=True))
     assert [c.reason for c in read.clips] == [NO_POSES_ASKED] * 2
     assert read.rows().tolist() == []
     with pytest.raises(UsageError, match="has no poses"):
@@ -190,43 +197,32 @@ def test_poses_that_fit_no_clip_are_a_mistake_and_nothing_is_written(tmp_path: P
     save_pose(tmp_path / "poses" / "x.pose")
     labels = table(tmp_path / "t.csv", "a,tea,,")
     with pytest.raises(InputRejected, match="none of its 1 clips has poses") as caught:
-        run_import(ImportRequest("csv", (labels,), tmp_path / "out", poses=tmp_path / "poses"))
+        import_labels(read_csv_manifest(labels), ImportSettings(tmp_path / "out", poses=tmp_path / "poses"))
     assert "--labels-only" in caught.value.remedy
     assert not list((tmp_path / "out").iterdir())
 
 
-BAD_REQUESTS: dict[str, tuple[type[SignLensError], Callable[[Path], ImportRequest]]] = {
-    "--subset: it means nothing to csv": (
-        UsageError,
-        lambda p: ImportRequest("csv", (p / "t.csv",), p / "o", subset=100),
-    ),
-    "csv: 2 sources": (UsageError, lambda p: ImportRequest("csv", (p / "t.csv", p / "t.csv"), p / "o")),
-    "--labels-only: videos or poses": (
-        UsageError,
-        lambda p: ImportRequest("csv", (p / "t.csv",), p / "o", poses=p, labels_only=True),
-    ),
-    "traduttore: it brings its own": (
-        UsageError,
-        lambda p: ImportRequest("traduttore", (p,), p / "o", poses=p),
-    ),
-    "--videos: the clips lie in": (
-        UsageError,
-        lambda p: ImportRequest("gloss-folders", (p,), p / "o", videos=p),
-    ),
-    "it lies within the gloss folders": (UsageError, lambda p: ImportRequest("gloss-folders", (p,), p / "o")),
-    "there is no such folder": (
-        InputRejected,
-        lambda p: ImportRequest("csv", (p / "t.csv",), p / "o", poses=p / "none"),
-    ),
+BAD_REQUESTS = {
+    "No such option: --subset": (2, ("csv", "t.csv", "--out", "o", "--subset", "100")),
+    "2 sources are given": (2, ("csv", "t.csv", "t.csv", "--out", "o")),
+    "videos or poses are given too": (2, ("csv", "t.csv", "--out", "o", "--poses", ".", "--labels-only")),
+    "starter datasets": (2, ("traduttore", ".", "--out", "o", "--poses", ".")),
+    "No such option: --videos": (2, ("gloss-folders", ".", "--out", "o", "--videos", ".")),
+    "it lies within the gloss folders": (2, ("gloss-folders", ".", "--out", "o")),
+    "there is no such folder": (3, ("csv", "t.csv", "--out", "o", "--poses", "none")),
 }
 
 
 @pytest.mark.parametrize("message", BAD_REQUESTS)
-def test_requests_that_cannot_be_met_are_refused(tmp_path: Path, message: str) -> None:
+def test_requests_that_cannot_be_met_are_refused(
+    tmp_path: Path, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table(tmp_path / "t.csv", "a,tea,,")
-    error, request = BAD_REQUESTS[message]
-    with pytest.raises(error, match=message):
-        run_import(request(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    code, arguments = BAD_REQUESTS[message]
+    found = CliRunner().invoke(app, ["dataset", "import", *arguments])
+    assert found.exit_code == code, found.output
+    assert message in found.stderr
 
 
 # -- videos -----------------------------------------------------------------------------------------------
@@ -240,10 +236,19 @@ def test_videos_are_extracted_once_and_again_when_they_change(
     gloss.mkdir(parents=True)
     (gloss / "a.mp4").write_bytes(video.read_bytes())
     (gloss / "b.mp4").write_bytes(b"no video")
-    request = ImportRequest("gloss-folders", (tmp_path / "videos",), tmp_path / "out")
-    frames: list[int] = []
-    first = run_import(request, on_frames=frames.append)
-    assert frames == [1, 2, 3, 4, 5, 6]
+    settings = ImportSettings(tmp_path / "out")
+    frames: list[str] = []
+
+    def run(settings: ImportSettings) -> Dataset:
+        def note(done: float, total: float | None, text: str) -> None:
+            if "frames" in text:
+                frames.append(text.split(", ")[1])
+
+        labels = read_gloss_folders(tmp_path / "videos", "")
+        return import_labels(labels, settings, note, clips_in=tmp_path / "videos")
+
+    first = run(settings)
+    assert frames == [f"{count} frames" for count in range(1, 7)]
     assert [(c.name, c.available, c.frames) for c in first.clips] == [
         ("thank-you/a", True, 6),
         ("thank-you/b", False, 0),
@@ -254,7 +259,7 @@ def test_videos_are_extracted_once_and_again_when_they_change(
     assert kept.is_file()
 
     frames.clear()
-    again = run_import(request, on_frames=frames.append)
+    again = run(settings)
     assert not frames, "nothing is extracted twice"
     assert again.identity == first.identity
     np.testing.assert_array_equal(again.poses(0), first.poses(0))
@@ -263,8 +268,8 @@ def test_videos_are_extracted_once_and_again_when_they_change(
     (gloss / "a.mp4").write_bytes(
         video.read_bytes() + b"\0\0\0\x08free"
     )  # another file, of the same pictures
-    changed = run_import(request, on_frames=frames.append)
-    assert frames == [1, 2, 3, 4, 5, 6]
+    changed = run(settings)
+    assert len(frames) == 6
     np.testing.assert_array_equal(changed.poses(0), first.poses(0))
     assert changed.identity != first.identity
 
@@ -273,113 +278,15 @@ def test_videos_are_extracted_once_and_again_when_they_change(
 
     monkeypatch.setattr("signlens.pose.holistic.HolisticExtractor.extract", broken)
     (gloss / "c.mp4").write_bytes(video.read_bytes())
-    with_defect = run_import(request)
+    with_defect = run(settings)
     assert [c.available for c in with_defect.clips] == [True, False]
     assert "a defect of SignLens (RuntimeError: broken)" in with_defect.clips[1].reason
     (gloss / "c.mp4").unlink()
 
     # Another tool's poses beside the videos are taken as they are, and no video is opened.
     save_pose(tmp_path / "poses" / "thank-you" / "a.pose", 9)
-    theirs = run_import(replace(request, poses=tmp_path / "poses"))
+    theirs = run(replace(settings, poses=tmp_path / "poses"))
     assert theirs.clips[0].frames == 9
-
-
-# -- landmark sets ------------------------------------------------------------------------------------------
-
-
-def write_set(folder: Path, rows: list[dict[str, str]], landmarks: np.ndarray) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "clips.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
-    np.savez_compressed(folder / "clips.npz", landmarks=landmarks)
-    return folder
-
-
-def traduttore_set(folder: Path) -> Path:
-    landmarks = np.random.default_rng(0).random((4, 20, 258)).astype(np.float32)
-    landmarks[:, :, 132:195] *= np.random.default_rng(1).random((4, 20, 1)) > 0.5
-    landmarks[2] = 0
-    base = {"sequence": "0", "kind": "word", "recorder": "recorder1", "all_zero": "0", "duplicate_of": ""}
-    rows = [
-        {**base, "gloss": "tea"},
-        {**base, "gloss": "b", "kind": "letter", "recorder": "recorder2"},
-        {**base, "gloss": "-", "kind": "idle", "all_zero": "1"},
-        {**base, "gloss": "tea", "sequence": "1", "recorder": "recorder3"},
-    ]
-    return write_set(folder, rows, landmarks)
-
-
-def test_traduttore_is_imported_as_it_is_loaded(tmp_path: Path) -> None:
-    folder = traduttore_set(tmp_path / "set")
-    read = run_import(ImportRequest("traduttore", (folder,), tmp_path / "out"))
-    loaded = {clip.name: clip for clip in load_traduttore(folder)}
-    assert read.unit == "frame heights"
-    assert read.keypoints.tolist() == WHOLE_BODY_INDEX.tolist()
-    assert {c.name for c in read.clips if c.available} == set(loaded)
-    for row in read.rows().tolist():
-        clip = loaded[read.clips[row].name]
-        assert (read.clips[row].gloss, read.clips[row].signer) == (clip.gloss, clip.signer)
-        seen = clip.points[..., 3] > 0
-        np.testing.assert_array_equal(read.poses(row)[seen], clip.points[seen])
-        np.testing.assert_array_equal(read.poses(row)[..., 3] > 0, seen)
-    assert [(c.split, c.fold) for c in read.clips] == [("train", 0), ("test", 1), ("train", 0), ("", 2)]
-    assert read.clips[2].reason == "its landmarks are all zero"
-    swapped = run_import(
-        ImportRequest("traduttore", (folder,), tmp_path / "swapped", signer_splits=("train=recorder2",))
-    )
-    assert [c.split for c in swapped.clips] == ["", "train", "", ""]
-    glosses = tmp_path / "glosses.txt"
-    glosses.write_text("tea\n")
-    words = run_import(ImportRequest("traduttore", (folder,), tmp_path / "words", glosses=glosses))
-    assert [c.name for c in words.clips] == ["traduttore/tea/recorder1-0", "traduttore/tea/recorder3-1"]
-    np.testing.assert_array_equal(words.poses(1), read.poses(3))
-
-
-def test_landmark_sets_that_are_damaged_are_named(tmp_path: Path) -> None:
-    folder = traduttore_set(tmp_path / "set")
-    whole = (folder / "clips.npz").read_bytes()
-    for damage, problem in (
-        (whole[: len(whole) // 2], "it is no npz"),
-        (b"", "it is no npz"),
-        (whole[:2000] + bytes(200) + whole[2200:], "it is no npz"),
-    ):
-        (folder / "clips.npz").write_bytes(damage)
-        with pytest.raises(InputRejected, match=rf"clips\.npz: {problem}"):
-            run_import(ImportRequest("traduttore", (folder,), tmp_path / "out"))
-    np.savez(folder / "clips.npz", landmarks=np.zeros((4, 20, 9), np.float32))
-    with pytest.raises(InputRejected, match=r"shape \(4, 20, 9\), not \(4, 20, 258\)"):
-        run_import(ImportRequest("traduttore", (folder,), tmp_path / "out"))
-    np.savez(folder / "clips.npz", other=np.zeros(3))
-    with pytest.raises(InputRejected, match="it is no npz with landmarks"):
-        run_import(ImportRequest("traduttore", (folder,), tmp_path / "out"))
-
-
-@pytest.mark.shared
-def test_wlasl50_and_traduttore_as_shared(shared_data: Path, tmp_path: Path) -> None:
-    read = run_import(ImportRequest("wlasl50", (shared_data / "wlasl50-real",), tmp_path / "w"))
-    loaded = load_wlasl50(shared_data / "wlasl50-real")
-    assert [c.name for c in read.clips] == [c.name for c in loaded]
-    assert [c.fold for c in read.clips] == [c.fold for c in loaded]
-    for row in range(0, len(loaded), 40):
-        seen = loaded[row].points[..., 3] > 0
-        np.testing.assert_array_equal(read.poses(row)[seen], loaded[row].points[seen])
-    # The words that two recorders share: 1,590 clips of one, 1,050 of the other.
-    read = run_import(ImportRequest("traduttore", (shared_data / "traduttore-asl",), tmp_path / "t"))
-    rows = [read.clips[i] for i in read.rows().tolist()]
-    by_gloss = {(c.gloss, c.signer) for c in rows}
-    shared = {
-        gloss
-        for gloss, signer in by_gloss
-        if signer == "recorder1"
-        and (gloss, "recorder2") in by_gloss
-        and gloss != "idle"
-        and not gloss.startswith("letter:")
-    }
-    assert len(shared) == 12
-    assert sum(c.split == "train" and c.gloss in shared for c in rows) == 1590
-    assert sum(c.split == "test" and c.gloss in shared for c in rows) == 1050
 
 
 # -- what is in it ------------------------------------------------------------------------------------------
@@ -408,7 +315,9 @@ def test_the_summary_counts_what_was_made(tmp_path: Path) -> None:
         "long,milk,,test",
         "lost,tea,ann,test",
     )
-    found = summarise(run_import(ImportRequest("csv", (labels,), tmp_path / "out", poses=folder)))
+    found = summarise(
+        import_labels(read_csv_manifest(labels), ImportSettings(tmp_path / "out", poses=folder))
+    )
     assert found["clips"] == {"listed": 5, "available": 4}
     assert found["splits"]["test"] == {"listed": 2, "available": 1, "glosses": 2, "signers": 1}
     assert found["hands"]["clips_without"] == {"left": 3, "right": 2, "any": 1}

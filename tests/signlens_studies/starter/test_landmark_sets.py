@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 from places import DATA, SHARED
 
+from signlens.datasets.folder import Dataset
+from signlens.datasets.importing import import_dataset
 from signlens.errors import InputRejected
-from signlens_studies.starter.landmark_sets import find_poses, load_traduttore, load_wlasl50
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX
+from signlens_studies.starter.landmark_sets import (
+    find_poses,
+    load_traduttore,
+    load_wlasl50,
+    open_traduttore,
+    write_datasets,
+)
 
 needs_shared = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recordings are not at {SHARED / 'data'}")
 
@@ -95,3 +104,94 @@ def test_the_shared_sets_have_their_documented_sizes() -> None:
     assert len(traduttore) == 4693 - 60
     words = {c.gloss for c in traduttore if c.gloss != "idle" and not c.gloss.startswith("letter:")}
     assert len(words) == 14
+
+
+def write_set(folder: Path, rows: list[dict[str, str]], landmarks: np.ndarray) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "clips.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    np.savez_compressed(folder / "clips.npz", landmarks=landmarks)
+    return folder
+
+
+def traduttore_set(folder: Path) -> Path:
+    landmarks = np.random.default_rng(0).random((4, 20, 258)).astype(np.float32)
+    landmarks[:, :, 132:195] *= np.random.default_rng(1).random((4, 20, 1)) > 0.5
+    landmarks[2] = 0
+    base = {"sequence": "0", "kind": "word", "recorder": "recorder1", "all_zero": "0", "duplicate_of": ""}
+    rows = [
+        {**base, "gloss": "tea"},
+        {**base, "gloss": "b", "kind": "letter", "recorder": "recorder2"},
+        {**base, "gloss": "-", "kind": "idle", "all_zero": "1"},
+        {**base, "gloss": "tea", "sequence": "1", "recorder": "recorder3"},
+    ]
+    return write_set(folder, rows, landmarks)
+
+
+def read_set(folder: Path, out: Path) -> Dataset:
+    labels, poses = open_traduttore(folder)
+    return import_dataset(labels, poses, out, keypoints="signing")
+
+
+def test_traduttore_is_imported_as_it_is_loaded(tmp_path: Path) -> None:
+    folder = traduttore_set(tmp_path / "set")
+    read = read_set(folder, tmp_path / "out")
+    loaded = {clip.name: clip for clip in load_traduttore(folder)}
+    assert read.unit == "frame heights"
+    assert read.keypoints.tolist() == WHOLE_BODY_INDEX.tolist()
+    assert {c.name for c in read.clips if c.available} == set(loaded)
+    for row in read.rows().tolist():
+        clip = loaded[read.clips[row].name]
+        assert (read.clips[row].gloss, read.clips[row].signer) == (clip.gloss, clip.signer)
+        seen = clip.points[..., 3] > 0
+        np.testing.assert_array_equal(read.poses(row)[seen], clip.points[seen])
+        np.testing.assert_array_equal(read.poses(row)[..., 3] > 0, seen)
+    assert [(c.split, c.fold) for c in read.clips] == [("train", 0), ("test", 1), ("train", 0), ("", 2)]
+    assert read.clips[2].reason == "its landmarks are all zero"
+
+
+def test_landmark_sets_that_are_damaged_are_named(tmp_path: Path) -> None:
+    folder = traduttore_set(tmp_path / "set")
+    whole = (folder / "clips.npz").read_bytes()
+    for damage, problem in (
+        (whole[: len(whole) // 2], "it is no npz"),
+        (b"", "it is no npz"),
+        (whole[:2000] + bytes(200) + whole[2200:], "it is no npz"),
+    ):
+        (folder / "clips.npz").write_bytes(damage)
+        with pytest.raises(InputRejected, match=rf"clips\.npz: {problem}"):
+            read_set(folder, tmp_path / "out")
+    np.savez(folder / "clips.npz", landmarks=np.zeros((4, 20, 9), np.float32))
+    with pytest.raises(InputRejected, match=r"shape \(4, 20, 9\), not \(4, 20, 258\)"):
+        read_set(folder, tmp_path / "out")
+    np.savez(folder / "clips.npz", other=np.zeros(3))
+    with pytest.raises(InputRejected, match="it is no npz with landmarks"):
+        read_set(folder, tmp_path / "out")
+
+
+@pytest.mark.shared
+@needs_shared
+def test_wlasl50_and_traduttore_as_shared(tmp_path: Path) -> None:
+    traduttore, read = write_datasets(DATA, tmp_path)
+    loaded = load_wlasl50(DATA / "wlasl50-real")
+    assert [c.name for c in read.clips] == [c.name for c in loaded]
+    assert [c.fold for c in read.clips] == [c.fold for c in loaded]
+    for row in range(0, len(loaded), 40):
+        seen = loaded[row].points[..., 3] > 0
+        np.testing.assert_array_equal(read.poses(row)[seen], loaded[row].points[seen])
+    # The words that two recorders share: 1,590 clips of one, 1,050 of the other.
+    rows = [traduttore.clips[i] for i in traduttore.rows().tolist()]
+    by_gloss = {(c.gloss, c.signer) for c in rows}
+    shared = {
+        gloss
+        for gloss, signer in by_gloss
+        if signer == "recorder1"
+        and (gloss, "recorder2") in by_gloss
+        and gloss != "idle"
+        and not gloss.startswith("letter:")
+    }
+    assert len(shared) == 12
+    assert sum(c.split == "train" and c.gloss in shared for c in rows) == 1590
+    assert sum(c.split == "test" and c.gloss in shared for c in rows) == 1050

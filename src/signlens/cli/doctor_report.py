@@ -177,7 +177,7 @@ def _pose_networks() -> Iterator[Finding]:
 
 def _shipped_weights(name: str, room: str, patterns: tuple[str, ...]) -> Iterator[Finding]:
     """Weights in a room of the package; each must have the hash that its description names."""
-    folder = Path(__file__).parent / room
+    folder = Path(__file__).parents[1] / room
     files = sorted(path for pattern in patterns for path in folder.rglob(pattern))
     if not files:
         remedy = "install signlens again in full"
