@@ -103,7 +103,7 @@ def either_hand_leading(signing: Signing) -> tuple[Array, Array]:
     Returns:
         Joints (V, T, 49, 3) and seen (V, T, 49) of one view or of two; see `expected_logits`.
     """
-    joints, seen = signing.joints[None], signing.seen[None]
+    joints, seen = signing.joints[None], signing.visible[None]
     if not signing.doubt:
         return joints, seen
     other, other_seen = mirror(joints, seen)

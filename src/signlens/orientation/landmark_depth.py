@@ -55,8 +55,8 @@ def landmark_depth(clip: PoseClip) -> Depth:
             not seen, their depth is unknown.
     """
     scale = SCALES.get(clip.provenance.extractor, Scales())
-    seen = clip.keypoints[..., 3] > 0
-    raw = np.where(seen, clip.keypoints[..., 2], np.float32("nan"))
+    visible = clip.keypoints[..., 3] > 0
+    raw = np.where(visible, clip.keypoints[..., 2], np.float32("nan"))
     if not (np.abs(raw) > 0).any():
         reason = Reason("no_depth", f"The poses of {clip.provenance.extractor} carry no depth.")
         return in_shoulder_widths(clip, "landmark", np.full(raw.shape, np.nan), (reason,))

@@ -117,17 +117,17 @@ class PoseClip:
         """Number of frames."""
         return len(self.keypoints)
 
-    def part_seen(self, part: slice) -> NDArray[np.bool_]:
+    def part_visible(self, part: slice) -> NDArray[np.bool_]:
         """(T,) whether any point of a part (`LEFT_HAND`, ...) was found, per frame."""
         return np.asarray((self.keypoints[:, part, 3] > 0).any(axis=1))
 
     def coverage(self) -> Coverage:
         """Share of frames in which each part was found."""
         return Coverage(
-            body=float(self.part_seen(BODY).mean()),
-            left_hand=float(self.part_seen(LEFT_HAND).mean()),
-            right_hand=float(self.part_seen(RIGHT_HAND).mean()),
-            face=float(self.part_seen(FACE).mean()),
+            body=float(self.part_visible(BODY).mean()),
+            left_hand=float(self.part_visible(LEFT_HAND).mean()),
+            right_hand=float(self.part_visible(RIGHT_HAND).mean()),
+            face=float(self.part_visible(FACE).mean()),
         )
 
 

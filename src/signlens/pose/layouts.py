@@ -30,32 +30,13 @@ from signlens.pose.clip import (
 )
 
 BODY_NAMES: tuple[str, ...] = (
-    "nose",
-    "left_eye",
-    "right_eye",
-    "left_ear",
-    "right_ear",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-)
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
+    "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
 FEET_NAMES: tuple[str, ...] = (
-    "left_big_toe",
-    "left_small_toe",
-    "left_heel",
-    "right_big_toe",
-    "right_small_toe",
-    "right_heel",
-)
+    "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+)  # fmt: skip
 FACE_NAMES: tuple[str, ...] = tuple(f"face-{i}" for i in range(68))
 HAND_NAMES: tuple[str, ...] = (
     "hand_root",
@@ -84,24 +65,9 @@ GROUPS: dict[str, slice] = {
 """Group name -> its keypoints."""
 
 _BODY_LIMBS = (
-    (15, 13),
-    (13, 11),
-    (16, 14),
-    (14, 12),
-    (11, 12),
-    (5, 11),
-    (6, 12),
-    (5, 6),
-    (5, 7),
-    (6, 8),
-    (7, 9),
-    (8, 10),
-    (1, 2),
-    (0, 1),
-    (0, 2),
-    (1, 3),
-    (2, 4),
-)
+    (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7),
+    (6, 8), (7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4),
+)  # fmt: skip
 _FEET_LIMBS = ((15, 17), (15, 18), (15, 19), (16, 20), (16, 21), (16, 22))
 _HAND_LIMBS = tuple(
     (0 if joint == 0 else 4 * finger + joint, 4 * finger + joint + 1)
@@ -168,67 +134,22 @@ MIRRORED_KEYPOINT = _mirror()
 # MediaPipe Holistic
 
 MEDIAPIPE_POSE_NAMES: tuple[str, ...] = (
-    "NOSE",
-    "LEFT_EYE_INNER",
-    "LEFT_EYE",
-    "LEFT_EYE_OUTER",
-    "RIGHT_EYE_INNER",
-    "RIGHT_EYE",
-    "RIGHT_EYE_OUTER",
-    "LEFT_EAR",
-    "RIGHT_EAR",
-    "MOUTH_LEFT",
-    "MOUTH_RIGHT",
-    "LEFT_SHOULDER",
-    "RIGHT_SHOULDER",
-    "LEFT_ELBOW",
-    "RIGHT_ELBOW",
-    "LEFT_WRIST",
-    "RIGHT_WRIST",
-    "LEFT_PINKY",
-    "RIGHT_PINKY",
-    "LEFT_INDEX",
-    "RIGHT_INDEX",
-    "LEFT_THUMB",
-    "RIGHT_THUMB",
-    "LEFT_HIP",
-    "RIGHT_HIP",
-    "LEFT_KNEE",
-    "RIGHT_KNEE",
-    "LEFT_ANKLE",
-    "RIGHT_ANKLE",
-    "LEFT_HEEL",
-    "RIGHT_HEEL",
-    "LEFT_FOOT_INDEX",
-    "RIGHT_FOOT_INDEX",
-)
+    "NOSE", "LEFT_EYE_INNER", "LEFT_EYE", "LEFT_EYE_OUTER", "RIGHT_EYE_INNER", "RIGHT_EYE",
+    "RIGHT_EYE_OUTER", "LEFT_EAR", "RIGHT_EAR", "MOUTH_LEFT", "MOUTH_RIGHT", "LEFT_SHOULDER",
+    "RIGHT_SHOULDER", "LEFT_ELBOW", "RIGHT_ELBOW", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_PINKY",
+    "RIGHT_PINKY", "LEFT_INDEX", "RIGHT_INDEX", "LEFT_THUMB", "RIGHT_THUMB", "LEFT_HIP", "RIGHT_HIP",
+    "LEFT_KNEE", "RIGHT_KNEE", "LEFT_ANKLE", "RIGHT_ANKLE", "LEFT_HEEL", "RIGHT_HEEL",
+    "LEFT_FOOT_INDEX", "RIGHT_FOOT_INDEX",
+)  # fmt: skip
 """The 33 body points of MediaPipe Pose (``solutions/pose.py``, PoseLandmark)."""
 
 MEDIAPIPE_POSE_POINTS = len(MEDIAPIPE_POSE_NAMES)
 MEDIAPIPE_HAND_POINTS = 21
 
 POSE_TO_WHOLE_BODY: tuple[tuple[str, str], ...] = (
-    ("NOSE", "nose"),
-    ("LEFT_EYE", "left_eye"),
-    ("RIGHT_EYE", "right_eye"),
-    ("LEFT_EAR", "left_ear"),
-    ("RIGHT_EAR", "right_ear"),
-    ("LEFT_SHOULDER", "left_shoulder"),
-    ("RIGHT_SHOULDER", "right_shoulder"),
-    ("LEFT_ELBOW", "left_elbow"),
-    ("RIGHT_ELBOW", "right_elbow"),
-    ("LEFT_WRIST", "left_wrist"),
-    ("RIGHT_WRIST", "right_wrist"),
-    ("LEFT_HIP", "left_hip"),
-    ("RIGHT_HIP", "right_hip"),
-    ("LEFT_KNEE", "left_knee"),
-    ("RIGHT_KNEE", "right_knee"),
-    ("LEFT_ANKLE", "left_ankle"),
-    ("RIGHT_ANKLE", "right_ankle"),
+    *((name.upper(), name) for name in (*BODY_NAMES, "left_heel", "right_heel")),
     ("LEFT_FOOT_INDEX", "left_big_toe"),
-    ("LEFT_HEEL", "left_heel"),
     ("RIGHT_FOOT_INDEX", "right_big_toe"),
-    ("RIGHT_HEEL", "right_heel"),
 )
 """MediaPipe's body point -> the whole-body keypoint. MediaPipe has no small toe: those two stay missing."""
 

@@ -161,7 +161,7 @@ def signing_skeleton(clip: PoseClip) -> NDArray[np.float32]:
     cut = cut_to_signing(clip.keypoints[:, WHOLE_BODY_INDEX])
     signing = prepare(cut.points, min(len(cut.points), MOST_FRAMES), cut.frame)
     points = signing.joints[..., :2].copy()
-    points[signing.seen < 0.5] = np.nan
+    points[signing.visible < 0.5] = np.nan
     return points
 
 

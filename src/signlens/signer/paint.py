@@ -15,72 +15,21 @@ HEAD, SKIN, HAND, TORSO, CLOTH, HAIR, EYE, FRAME = range(8)
 
 # Rows of the colour table (linear RGB).
 (
-    C_SKIN,
-    C_LIPS,
-    C_HAIR,
-    C_BROW,
-    C_IRIS,
-    C_SCLERA,
-    C_SHIRT,
-    C_TRIM,
-    C_NAIL,
-    C_MOUTH,
-    C_TEETH,
-    C_BACK_TOP,
-    C_BACK_LOW,
-    C_FRAME,
-    C_TONGUE,
-    C_BLUSH,
-    C_LASH,
-) = range(17)
-COLOURS = 17
+    C_SKIN, C_LIPS, C_HAIR, C_BROW, C_IRIS, C_SCLERA, C_SHIRT, C_TRIM, C_NAIL, C_MOUTH, C_TEETH,
+    C_BACK_TOP, C_BACK_LOW, C_FRAME, C_TONGUE, C_BLUSH, C_LASH,
+) = range(17)  # fmt: skip
 
 # Slots of the face paint vector; lengths in centimetres of the head's own frame.
 (
-    F_EYE_X,
-    F_EYE_Y,
-    F_LID_UP_R,
-    F_LID_LOW_R,
-    F_LID_UP_L,
-    F_LID_LOW_L,
-    F_GAZE_X,
-    F_GAZE_Y,
-    F_IRIS,
-    F_EYE_W,
-    F_BROW_IN_R,
-    F_BROW_MID_R,
-    F_BROW_OUT_R,
-    F_BROW_IN_L,
-    F_BROW_MID_L,
-    F_BROW_OUT_L,
-    F_BROW_X_IN,
-    F_BROW_X_OUT,
-    F_BROW_THICK,
-    F_MOUTH_Y,
-    F_MOUTH_W_R,
-    F_MOUTH_W_L,
-    F_LIFT_R,
-    F_LIFT_L,
-    F_OPEN_UP,
-    F_OPEN_LOW,
-    F_LIP_UP,
-    F_LIP_LOW,
-    F_TEETH,
-    F_BLUSH,
-    F_FOLD,
-    F_BEARD,
-    F_FURROW,
-    F_WRINKLE,
-    F_LASH,
-    F_FOREHEAD,
-    F_SCALP,
-    F_UNIT,
-) = range(38)
-FACE_SLOTS = 38
+    F_EYE_X, F_EYE_Y, F_LID_UP_R, F_LID_LOW_R, F_LID_UP_L, F_LID_LOW_L, F_GAZE_X, F_GAZE_Y, F_IRIS,
+    F_EYE_W, F_BROW_IN_R, F_BROW_MID_R, F_BROW_OUT_R, F_BROW_IN_L, F_BROW_MID_L, F_BROW_OUT_L,
+    F_BROW_X_IN, F_BROW_X_OUT, F_BROW_THICK, F_MOUTH_Y, F_MOUTH_W_R, F_MOUTH_W_L, F_LIFT_R, F_LIFT_L,
+    F_OPEN_UP, F_OPEN_LOW, F_LIP_UP, F_LIP_LOW, F_TEETH, F_BLUSH, F_FOLD, F_BEARD, F_FURROW, F_WRINKLE,
+    F_LASH, F_FOREHEAD, F_SCALP, F_UNIT,
+) = range(38)  # fmt: skip
 
 # Slots of the clothes paint vector; lengths in metres of the body's frame.
 T_NECKLINE, T_DEPTH, T_PATTERN, T_PERIOD = range(4)
-CLOTHES_SLOTS = 4
 
 
 @jit

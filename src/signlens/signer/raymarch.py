@@ -336,7 +336,7 @@ def render(p, f, t, face, clothes, colours, look, camera, width, height, smooth)
         t: (G, 4) int64 group table.
         face: Face paint vector.
         clothes: Clothes paint vector.
-        colours: (COLOURS, 3) linear RGB.
+        colours: (17, 3) linear RGB.
         look: (2,) strand contrast of the hair, grain (0..1 of 8 grey levels).
         camera: (7,) x, y, z, focal length in pixels, centre x, centre y, seed of the grain.
         width: Pixels across.

@@ -174,24 +174,24 @@ def repetitions(movement: NDArray[np.floating]) -> tuple[int, float]:
 def _wrist(clip: PoseClip, index: int, frame: SignerFrame, unit: float) -> Array | None:
     """(T, 2) places of a wrist against the middle of the shoulders, in shoulder widths."""
     wrist = clip.keypoints[:, index].astype(np.float64)
-    seen = wrist[:, 3] > 0
-    if seen.mean() < LEAST_SEEN:
+    visible = wrist[:, 3] > 0
+    if visible.mean() < LEAST_SEEN:
         return None
     middle = fill_gaps(np.nan_to_num(frame.centre[:, :2]), frame.known)
-    place = fill_gaps(np.nan_to_num(wrist[:, :2]), seen)
+    place = fill_gaps(np.nan_to_num(wrist[:, :2]), visible)
     return _median3(np.asarray((place - middle) / unit, dtype=np.float64))
 
 
 def _hand_shape(clip: PoseClip, part: slice, unit: float) -> Array:
     """(T, 3) where the fingertips are from the hand's root, and how open the hand is; zeros if unseen."""
     hand = clip.keypoints[:, part].astype(np.float64)
-    seen = (hand[..., 3] > 0).all(axis=1)
-    if seen.sum() < 3:
+    visible = (hand[..., 3] > 0).all(axis=1)
+    if visible.sum() < 3:
         return np.zeros((clip.frames, 3))
     away = np.nan_to_num(hand[:, list(_FINGERTIPS), :2] - hand[:, :1, :2]) / unit
     opening = np.linalg.norm(away, axis=2).mean(axis=1)
     shape = np.concatenate([away.mean(axis=1), opening[:, None]], axis=1)
-    return _median3(np.asarray(fill_gaps(shape, seen), dtype=np.float64))
+    return _median3(np.asarray(fill_gaps(shape, visible), dtype=np.float64))
 
 
 def _between_rise_and_fall(height: Array) -> slice:

@@ -202,13 +202,17 @@ def track_face(clip: PoseClip, reference: NDArray[np.floating], frame: SignerFra
     assert clip.face_mesh is not None  # callers look first
     shape, rotations = align_faces(clip.face_mesh, reference, MEASURED_POINTS)
     values, angles = measures(shape), head_angles(rotations)
-    seen = np.isfinite(values).all(axis=1)
+    visible = np.isfinite(values).all(axis=1)
     end = float(clip.times[-1] - clip.times[0])
     grid = clip.times[0] + np.arange(int(np.floor(end * GRID_HZ + 1e-6)) + 1) / GRID_HZ
     columns = np.concatenate([values, angles], axis=1)
-    on_grid = _bridge(clip.times, columns, seen, grid)
-    jumps = np.abs(np.diff(values[seen], n=2, axis=0)) if seen.sum() > 4 else np.zeros((1, len(MEASURES)))
-    free = {name: seen & ~_hand_over(clip, points) for name, points in (("brows", _BROWS), ("mouth", _LIPS))}
+    on_grid = _bridge(clip.times, columns, visible, grid)
+    jumps = (
+        np.abs(np.diff(values[visible], n=2, axis=0)) if visible.sum() > 4 else np.zeros((1, len(MEASURES)))
+    )
+    free = {
+        name: visible & ~_hand_over(clip, points) for name, points in (("brows", _BROWS), ("mouth", _LIPS))
+    }
     return FaceTrack(
         times=grid,
         values=on_grid[:, : len(MEASURES)],
@@ -216,7 +220,7 @@ def track_face(clip: PoseClip, reference: NDArray[np.floating], frame: SignerFra
         brows_free=_nearest(clip.times, free["brows"], grid),
         mouth_free=_nearest(clip.times, free["mouth"], grid),
         rest=_nearest(clip.times, at_rest(clip, frame), grid),
-        face_share=float(seen.mean()),
+        face_share=float(visible.mean()),
         fps=clip.fps,
         # Second differences of white noise have sqrt(6) times its standard deviation.
         flicker=1.4826 * np.median(jumps, axis=0) / np.sqrt(6),
@@ -304,11 +308,11 @@ def _held(name: str, times: Array, signal: Array, free: Bools, on: Array, full: 
         begin, end = first + int(above[0]), first + int(above[-1])
         if (end - begin + 1) / GRID_HZ < LEAST_S - 1e-9:
             continue
-        seen = float(free[begin : end + 1].mean())
-        if seen < 0.5:
+        visible = float(free[begin : end + 1].mean())
+        if visible < 0.5:
             continue  # mostly guessed under a hand
         over = height / float(np.median(on[begin : end + 1]))
-        found.append(_marker(name, times[begin], times[end], height / full, seen, over))
+        found.append(_marker(name, times[begin], times[end], height / full, visible, over))
     return found
 
 
@@ -374,7 +378,7 @@ def _ends_of_swing(series: Array, group: NDArray[np.int64]) -> tuple[int, int]:
 
 
 def _marker(
-    name: str, onset: float, offset: float, strength: float, seen: float, over_threshold: float
+    name: str, onset: float, offset: float, strength: float, visible: float, over_threshold: float
 ) -> Marker:
     return Marker(
         name=name,
@@ -382,7 +386,7 @@ def _marker(
         offset_s=float(offset),
         strength=float(min(strength, 1.0)),
         # At the threshold it may as well be nothing; at twice the threshold it is hardly chance.
-        confidence=float(seen * min(over_threshold / 2, 1.0)),
+        confidence=float(visible * min(over_threshold / 2, 1.0)),
         function=FUNCTIONS[name],
     )
 

@@ -71,41 +71,41 @@ class PixelAugmentation:
 
 
 def augment(
-    joints: Array, seen: Array, amount: Augmentation, rng: np.random.Generator
+    joints: Array, visible: Array, amount: Augmentation, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Vary each clip of a batch on its own.
 
     Args:
         joints: (N, T, 49, 3) normalised joints.
-        seen: (N, T, 49).
+        visible: (N, T, 49).
         amount: How strongly.
         rng: Source of all randomness.
 
     Returns:
         New arrays of the same shapes.
     """
-    joints, seen = _retime(joints, seen, amount, rng)
+    joints, visible = _retime(joints, visible, amount, rng)
     joints = _vary_hands(joints, amount, rng)
     joints = _vary_view(joints, amount, rng)
     if amount.noise:
         joints = joints + rng.standard_normal(joints.shape, np.float32) * np.float32(amount.noise)
     if amount.drop_hand:
         dropped = rng.random(len(joints)) < amount.drop_hand
-        seen = seen.copy()
-        seen[dropped, :, LEFT_HAND] = 0
+        visible = visible.copy()
+        visible[dropped, :, LEFT_HAND] = 0
     if amount.mirror:
         chosen = rng.random(len(joints)) < amount.mirror
-        turned, turned_seen = mirror(joints[chosen], seen[chosen])
-        joints, seen = joints.copy(), seen.copy()
-        joints[chosen], seen[chosen] = turned, turned_seen
-    return joints, seen
+        turned, turned_visible = mirror(joints[chosen], visible[chosen])
+        joints, visible = joints.copy(), visible.copy()
+        joints[chosen], visible[chosen] = turned, turned_visible
+    return joints, visible
 
 
 def _retime(
-    joints: Array, seen: Array, amount: Augmentation, rng: np.random.Generator
+    joints: Array, visible: Array, amount: Augmentation, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     if not (amount.crop or amount.warp):
-        return joints, seen
+        return joints, visible
     n, t = joints.shape[:2]
     kept = 1 - amount.crop * rng.random((n, 1))
     start = (1 - kept) * rng.random((n, 1))
@@ -116,9 +116,9 @@ def _retime(
     high = np.minimum(low + 1, t - 1)
     part = (at - low).astype(np.float32)[..., None]
     row = np.arange(n)[:, None]
-    seen = seen[row, low] * (1 - part) + seen[row, high] * part
+    visible = visible[row, low] * (1 - part) + visible[row, high] * part
     part = part[..., None]
-    return joints[row, low] * (1 - part) + joints[row, high] * part, seen
+    return joints[row, low] * (1 - part) + joints[row, high] * part, visible
 
 
 def _vary_hands(joints: Array, amount: Augmentation, rng: np.random.Generator) -> Array:

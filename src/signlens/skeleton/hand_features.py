@@ -28,12 +28,12 @@ FEATURES = 2 * _PLACE + 2 * (20 * 3 + len(_PAIRS))
 """Number of features of a frame."""
 
 
-def hand_features(joints: Array, seen: Array) -> Array:
+def hand_features(joints: Array, visible: Array) -> Array:
     """Features of each frame: places, their velocity, and both hands' shapes.
 
     Args:
         joints: (..., T, 49, 3) normalised joints (`signlens.skeleton.normalise`).
-        seen: (..., T, 49) 0..1.
+        visible: (..., T, 49) 0..1.
 
     Returns:
         (..., T, FEATURES) float32. A hand that was not seen has an all-zero shape.
@@ -45,18 +45,18 @@ def hand_features(joints: Array, seen: Array) -> Array:
     shapes: list[Array] = []
     for hand in (LEFT_HAND, RIGHT_HAND):
         points = joints[..., hand, :]
-        visible = seen[..., hand.start : hand.start + 1]
+        shown = visible[..., hand.start : hand.start + 1]
         local = points - points[..., :1, :]
         palm = np.linalg.norm(local[..., _KNUCKLES, :], axis=-1).mean(axis=-1)
         local = local / np.maximum(palm, 0.05)[..., None, None]
         gaps = np.linalg.norm(local[..., _PAIRS[:, 0], :] - local[..., _PAIRS[:, 1], :], axis=-1)
         shape = np.concatenate([local[..., 1:, :].reshape(*lead, 60), gaps], axis=-1)
-        shapes.append(shape * visible * np.float32(0.5))
+        shapes.append(shape * shown * np.float32(0.5))
         places.append(points[..., [0, 8, 9], :2].reshape(*lead, 6))
         places.append(points[..., 0, :2] - shoulders)
-        places.append(visible)
+        places.append(shown)
     left, right = LEFT_HAND.start, RIGHT_HAND.start
-    both: Array = seen[..., left : left + 1] * seen[..., right : right + 1]
+    both: Array = visible[..., left : left + 1] * visible[..., right : right + 1]
     between: Array = joints[..., right, :2] - joints[..., left, :2]
     places.append(between * both)
     place = np.concatenate(places, axis=-1)

@@ -44,7 +44,7 @@ class Signing:
     Attributes:
         joints: (T, 49, 3) float32, finite: x and y from the clip's mean nose position, in shoulder
             widths; z of a hand from its own root, in the same unit, 0 for the body.
-        seen: (T, 49) float32, 1 where the point was found, 0 where it was filled in.
+        visible: (T, 49) float32, 1 where the point was found, 0 where it was filled in.
         mirrored: Whether the clip was mirrored to put the dominant hand on the right.
         frames_used: How many frames of the source clip it holds before resampling.
         hand_share: Share of the source clip's frames in which a hand was found, 0..1.
@@ -52,7 +52,7 @@ class Signing:
     """
 
     joints: Array
-    seen: Array
+    visible: Array
     mirrored: bool
     frames_used: int
     hand_share: float
@@ -60,8 +60,8 @@ class Signing:
 
     def resampled(self, window: int) -> Self:
         """The same at a length of `window` frames."""
-        joints, seen = resample(self.joints, window), resample(self.seen, window)
-        return dataclasses.replace(self, joints=joints, seen=seen)
+        joints, visible = resample(self.joints, window), resample(self.visible, window)
+        return dataclasses.replace(self, joints=joints, visible=visible)
 
 
 def fill_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
@@ -96,7 +96,7 @@ def normalise(points: Array, frame: SignerFrame | None = None) -> tuple[Array, A
         frame: The signer's, of the same points; found when None.
 
     Returns:
-        Joints (T, 49, 3) and seen (T, 49), see `Signing`.
+        Joints (T, 49, 3) and visible (T, 49), see `Signing`.
 
     Raises:
         InputRejected: No frame shows the nose and both shoulders.
@@ -106,7 +106,7 @@ def normalise(points: Array, frame: SignerFrame | None = None) -> tuple[Array, A
     centre, scale = (frame or SignerFrame.of(points)).place()
     xyz = np.nan_to_num(points[..., :3], nan=0.0).astype(np.float32)
     out = np.zeros_like(xyz)
-    seen = present.astype(np.float32)
+    visible = present.astype(np.float32)
     for point in range(7):
         if present[:, point].any():
             out[:, point, :2] = fill_gaps(xyz[:, point, :2], present[:, point])
@@ -115,7 +115,7 @@ def normalise(points: Array, frame: SignerFrame | None = None) -> tuple[Array, A
             out[:, point, :2] = out[:, max(point - 2, 0), :2]
     for hand, wrist in ((LEFT_HAND, LEFT_WRIST), (RIGHT_HAND, RIGHT_WRIST)):
         known = present[:, hand].all(axis=1)
-        seen[:, hand] = known[:, None]
+        visible[:, hand] = known[:, None]
         if known.any():
             filled = fill_gaps(xyz[:, hand], known)
             filled[..., 2] -= filled[:, :1, 2].copy()
@@ -123,32 +123,32 @@ def normalise(points: Array, frame: SignerFrame | None = None) -> tuple[Array, A
         else:
             out[:, hand, :2] = out[:, wrist : wrist + 1, :2]
     out[..., :2] -= centre
-    return out / np.float32(scale), seen
+    return out / np.float32(scale), visible
 
 
-def mirror(joints: Array, seen: Array) -> tuple[Array, Array]:
+def mirror(joints: Array, visible: Array) -> tuple[Array, Array]:
     """Left and right change places; twice is the identity.
 
     Args:
         joints: (..., 49, 3), nose-centred.
-        seen: (..., 49).
+        visible: (..., 49).
     """
     mirrored = joints[..., MIRROR, :].copy()
     mirrored[..., 0] *= -1
-    return mirrored, seen[..., MIRROR]
+    return mirrored, visible[..., MIRROR]
 
 
-def left_dominance(joints: Array, seen: Array) -> float:
+def left_dominance(joints: Array, visible: Array) -> float:
     """How much the left hand leads, from -3 (right) to 3: seen more often, moving further.
 
     Args:
         joints: (T, 49, 3) normalised.
-        seen: (T, 49).
+        visible: (T, 49).
     """
     root = {}
     for name, hand in (("left", LEFT_HAND.start), ("right", RIGHT_HAND.start)):
         step = np.linalg.norm(np.diff(joints[:, hand, :2], axis=0), axis=-1)
-        root[name] = (float(seen[:, hand].mean()), float((step * seen[1:, hand]).sum()))
+        root[name] = (float(visible[:, hand].mean()), float((step * visible[1:, hand]).sum()))
     (left_seen, left_path), (right_seen, right_path) = root["left"], root["right"]
     return 2 * (left_seen - right_seen) + (left_path - right_path) / (left_path + right_path + 1e-3)
 
@@ -205,16 +205,16 @@ def prepare(points: Array, window: int | None = None, frame: SignerFrame | None 
     """
     used = frames_with_hands(points)
     frame = (frame or SignerFrame.of(points))[used]
-    joints, seen = normalise(points[used], frame)
-    dominance = left_dominance(joints, seen)
+    joints, visible = normalise(points[used], frame)
+    dominance = left_dominance(joints, visible)
     mirrored = dominance > DOMINANCE_MARGIN
     doubt = left_leads(dominance)
     doubt = min(doubt, 1 - doubt)
     if mirrored:
-        joints, seen = mirror(joints, seen)
+        joints, visible = mirror(joints, visible)
     signing = Signing(
         joints=joints,
-        seen=seen,
+        visible=visible,
         mirrored=bool(mirrored),
         frames_used=int(used.sum()),
         hand_share=float(_hands(points).mean()),

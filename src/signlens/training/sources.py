@@ -173,8 +173,8 @@ class ClipSource:
         if kept is not None:
             return kept
         clip = prepare(self.points(row, WHOLE_BODY_INDEX), window)
-        made = clip.joints, clip.seen
-        size = clip.joints.nbytes + clip.seen.nbytes
+        made = clip.joints, clip.visible
+        size = clip.joints.nbytes + clip.visible.nbytes
         if self._kept_bytes + size <= KEPT_BYTES:
             self._kept[row, window] = made
             self._kept_bytes += size

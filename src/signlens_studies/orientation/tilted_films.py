@@ -229,8 +229,8 @@ def _hands_lost(upright: PoseClip, tilted: PoseClip) -> float:
     from signlens.pose import LEFT_HAND, RIGHT_HAND
 
     frames = min(upright.frames, tilted.frames)
-    before = np.stack([upright.part_seen(part)[:frames] for part in (LEFT_HAND, RIGHT_HAND)])
-    after = np.stack([tilted.part_seen(part)[:frames] for part in (LEFT_HAND, RIGHT_HAND)])
+    before = np.stack([upright.part_visible(part)[:frames] for part in (LEFT_HAND, RIGHT_HAND)])
+    after = np.stack([tilted.part_visible(part)[:frames] for part in (LEFT_HAND, RIGHT_HAND)])
     return float((before & ~after).sum() / max(before.sum(), 1))
 
 

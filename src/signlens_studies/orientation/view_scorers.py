@@ -45,7 +45,7 @@ def clip_scorer(
         if not good:
             raise InputRejected("benchmark", "no clip can be read", "check the recordings")
         scores = run(
-            {w: (np.stack([s.joints for s in m]), np.stack([s.seen for s in m])) for w, m in made.items()}
+            {w: (np.stack([s.joints for s in m]), np.stack([s.visible for s in m])) for w, m in made.items()}
         )
         out = np.full((len(clips), scores.shape[1]), -np.inf)
         out[good] = scores

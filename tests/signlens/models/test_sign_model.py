@@ -30,7 +30,7 @@ def by_hand(model: SignModel, clip: PoseClip, other: bool) -> tuple[dict[str, np
     made, doubt = {}, 0.0
     for network in model.networks:
         signing = prepare(clip.keypoints[:, WHOLE_BODY_INDEX], network.window)
-        joints, seen = signing.joints[None], signing.seen[None]
+        joints, seen = signing.joints[None], signing.visible[None]
         if other:
             joints, seen = mirror(joints, seen)
         given = network_input(network.kind, network.stream, joints, seen, network.graph)

@@ -90,7 +90,7 @@ def test_a_left_handed_signer_and_a_right_handed_one_look_the_same() -> None:
     assert not ours.mirrored
     assert theirs.mirrored
     np.testing.assert_allclose(ours.joints, theirs.joints, atol=1e-4)
-    np.testing.assert_array_equal(ours.seen, theirs.seen)
+    np.testing.assert_array_equal(ours.visible, theirs.visible)
 
 
 def both_hands(left_steps: float, right_steps: float) -> np.ndarray:

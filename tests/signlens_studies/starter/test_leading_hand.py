@@ -66,7 +66,7 @@ def test_the_second_view_is_the_clip_in_a_mirror_and_only_where_there_is_doubt(r
     for place, row in enumerate(rows):
         clip = prepare(opened.source.points(int(row), WHOLE_BODY_INDEX), 12)
         assert doubt[place, 0] == pytest.approx(clip.doubt)
-        views = [(clip.joints, clip.seen), mirror(clip.joints, clip.seen)]
+        views = [(clip.joints, clip.visible), mirror(clip.joints, clip.visible)]
         with torch.no_grad():
             one, other = (
                 model(torch.from_numpy(network_input("slgcn", "bone", j[None], s[None])))[0].numpy()[0]
