@@ -28,8 +28,8 @@ from signlens.fusion.emotion_strength import choose_strength
 from signlens.fusion.learned_weights import (
     LearnedWeights,
     choose_weights,
-    cross_fit,
     cross_fit_temperature,
+    held_out,
     learn_weights,
     make_folds,
 )
@@ -175,10 +175,8 @@ def system_scores(what: str, data: FittingData) -> SystemScores:
         return _with_emotion(plain, how, data)
     if what.endswith(TEMPERATURE):
         return _calibrated(what.removesuffix(TEMPERATURE), data)
-    if what == LEARNED:
-        return _learned(data)
-    if what == CHOSEN:
-        return _chosen(data)
+    if what in (LEARNED, CHOSEN):
+        return _fitted(what, data)
     if what == SAM_SLR:
         return _fixed(scores, SAM_SLR_WEIGHTS)
     if "=" in what:
@@ -195,43 +193,33 @@ def _fixed(scores: ScoreSet, weights: Mapping[str, float]) -> SystemScores:
     return SystemScores(weighted_mean(scores.streams, weights), dict(weights), 1.0, {})
 
 
-def _learned(data: FittingData) -> SystemScores:
+def _fitted(how: str, data: FittingData) -> SystemScores:
+    """Weights that are learned, or chosen, on other clips than they answer."""
     scores = data.scores
-    if data.validation is not None:
-        streams = {name: data.validation.streams[name] for name in scores.streams}
-        made = learn_weights(streams, data.validation.labels)
-        facts = {**data.fitted_on(), **_shares(made)}
-        return SystemScores(
-            ensemble(scores.streams, made.weights, made.temperature), made.weights, made.temperature, facts
-        )
-    folds, facts = data.folds()
-    answered, weights = cross_fit(scores.streams, scores.labels, folds)
-    return SystemScores(answered, None, None, {**facts, "per_fold": [_shares(w) for w in weights]})
 
+    def fit(on: ScoreSet, folds: NDArray[np.int64] | None) -> tuple[Mapping[str, float], float, Any]:
+        streams = {name: on.streams[name] for name in scores.streams}
+        if how == LEARNED:
+            made = learn_weights(streams, on.labels)
+            return made.weights, made.temperature, _facts(made)
+        choice = choose_weights(streams, on.labels, folds=folds, seed=data.settings.seed)
+        return choice.chosen.weights, choice.chosen.temperature, choice.to_json()
 
-def _chosen(data: FittingData) -> SystemScores:
-    scores = data.scores
     if data.validation is not None:
-        streams = {name: data.validation.streams[name] for name in scores.streams}
-        choice = choose_weights(streams, data.validation.labels, seed=data.settings.seed)
-        best = choice.chosen
-        made = ensemble(scores.streams, best.weights, best.temperature)
-        facts = {**data.fitted_on(), "choice": choice.to_json()}
-        return SystemScores(made, best.weights, best.temperature, facts)
-    folds, facts = data.folds()
-    answered, choices = np.zeros((len(scores), scores.classes)), []
-    for number in np.unique(folds):
-        here = folds == number
-        others = {name: values[~here] for name, values in scores.streams.items()}
+        weights, temperature, facts = fit(data.validation, None)
+        learned = {**data.fitted_on(), **(facts if how == LEARNED else {"choice": facts})}
+        return SystemScores(ensemble(scores.streams, weights, temperature), weights, temperature, learned)
+    folds, of_folds = data.folds()
+    answered, per_fold = np.zeros((len(scores), scores.classes)), []
+    for here in held_out(folds):
         inner = folds[~here] if len(np.unique(folds)) > 2 else None
-        choice = choose_weights(others, scores.labels[~here], folds=inner, seed=data.settings.seed)
-        held = {name: values[here] for name, values in scores.streams.items()}
-        answered[here] = ensemble(held, choice.chosen.weights, choice.chosen.temperature)
-        choices.append(choice.to_json())
-    return SystemScores(answered, None, None, {**facts, "per_fold": choices})
+        weights, temperature, facts = fit(scores.take(~here), inner)
+        answered[here] = ensemble(scores.take(here).streams, weights, temperature)
+        per_fold.append(facts)
+    return SystemScores(answered, None, None, {**of_folds, "per_fold": per_fold})
 
 
-def _shares(learned: LearnedWeights) -> dict[str, Any]:
+def _facts(learned: LearnedWeights) -> dict[str, Any]:
     return {
         "weights": dict(learned.weights),
         "temperature": learned.temperature,
@@ -291,8 +279,7 @@ def _with_emotion(plain: str, how: str, data: FittingData) -> SystemScores:
         return boosted(strength, {**data.fitted_on(), "emotion": learned})
     folds, of_folds = data.folds()
     strengths, choices = np.zeros(len(scores)), []
-    for number in np.unique(folds):
-        here = folds == number
+    for here in held_out(folds):
         strengths[here], choice = learned_on(scores.take(~here))
         choices.append(choice)
     return boosted(strengths, {**of_folds, "emotion": {**facts, "choices": choices}})
