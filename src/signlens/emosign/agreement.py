@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +124,8 @@ def read_long_ratings(path: Path) -> Ratings:
         found[unit, annotator] = None if value.casefold() in _BLANK else value
     faults.raise_if_any()
     numbers = {key: None if value is None else _number(value) for key, value in found.items()}
-    if all((number is None) == (found[key] is None) for key, number in numbers.items()):
-        return make_ratings(numbers)
-    return make_ratings(found)
+    numeric = all((number is None) == (found[key] is None) for key, number in numbers.items())
+    return make_ratings(numbers if numeric else found)
 
 
 def _number(text: str) -> float | None:
@@ -178,11 +178,10 @@ def krippendorff_alpha(ratings: Ratings, level: str, *, draws: int = 2000, seed:
         raise InputRejected(
             "ratings", f"have more than {MAX_RATIO_VALUES} distinct values", "round them for --level ratio"
         )
-    counts = np.stack(
-        [np.bincount(row[row >= 0], minlength=len(ratings.categories)) for row in ratings.values]
-        or [np.zeros(0, dtype=np.int64)]
-    )
-    counts = counts[counts.sum(axis=1) >= 2].astype(np.float64)
+    counts = np.zeros((len(ratings.units), len(ratings.categories)))
+    unit, annotator = np.nonzero(ratings.values >= 0)
+    np.add.at(counts, (unit, ratings.values[unit, annotator]), 1)
+    counts = counts[counts.sum(axis=1) >= 2]
     units = len(counts)
     numbers = np.array([c if isinstance(c, float) else 0.0 for c in ratings.categories])
     value = float(_alphas(np.ones((1, units)), counts, numbers, level)[0]) if units else float("nan")
@@ -285,20 +284,17 @@ def pairwise_kappa(
         places = np.array([steps.index(float(c)) for c in ratings.categories] + [-1], dtype=np.int64)
         values, categories = places[values], len(steps)
     found = []
-    for i in range(len(ratings.annotators)):
-        for j in range(i + 1, len(ratings.annotators)):
-            both = (values[:, i] >= 0) & (values[:, j] >= 0)
-            kappa = float("nan")
-            if both.any():
-                kappa = weighted_kappa(values[both, i], values[both, j], categories, weights)
-            found.append(
-                {
-                    "annotators": [ratings.annotators[i], ratings.annotators[j]],
-                    "weights": weights,
-                    "kappa": _plain(kappa),
-                    "units": int(both.sum()),
-                }
-            )
+    for i, j in combinations(range(len(ratings.annotators)), 2):
+        both = (values[:, i] >= 0) & (values[:, j] >= 0)
+        kappa = weighted_kappa(values[both, i], values[both, j], categories, weights)
+        found.append(
+            {
+                "annotators": [ratings.annotators[i], ratings.annotators[j]],
+                "weights": weights,
+                "kappa": _plain(kappa),
+                "units": int(both.sum()),
+            }
+        )
     return found
 
 
@@ -307,12 +303,8 @@ def label_agreement(
 ) -> dict[str, Any]:
     """Agreement on each of EmoSign's labels, as plain values.
 
-    Args:
-        ratings: What the annotators said.
-        levels: Which levels of measurement; the paper does not say which one it used. (Sentiment has
-            negative values, hence no ratio scale.)
-        draws: Resamples for each interval.
-        seed: Seed of the resamples.
+    By default on three levels: the paper does not say which one it used, and sentiment has negative values,
+    hence no ratio scale.
     """
     rows: list[dict[str, Any]] = []
     for label in LABELS:
@@ -337,14 +329,7 @@ def label_agreement(
 
 
 def ratings_agreement(ratings: Ratings, level: str, *, draws: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """Krippendorff's alpha and the kappa of every two annotators, as plain values.
-
-    Args:
-        ratings: The ratings.
-        level: One of `LEVELS`.
-        draws: Resamples of the units.
-        seed: Seed of the resamples.
-    """
+    """Krippendorff's alpha, see `krippendorff_alpha`, and the kappa of every two annotators."""
     alpha = krippendorff_alpha(ratings, level, draws=draws, seed=seed)
     why = "" if np.isfinite(alpha.value) else "every rating is the same" if alpha.units else _NO_PAIR
     return {

@@ -112,9 +112,7 @@ def rating_of_file(path: Path, annotator: str, video_name: str | None = None) ->
 def write_elan_files(data: EmoSign, out: Path) -> dict[str, Any]:
     """Write an ``.eaf`` file for each clip whose video is here; files that exist keep all else.
 
-    Args:
-        data: The labels, with their videos.
-        out: Folder of the files; made if missing.
+    The folder is made if missing.
     """
     from signlens.video import open_video
 

@@ -70,10 +70,7 @@ def sign_test(wins: int, losses: int) -> float:
 def match_clips(first: ScoreSet, second: ScoreSet, *, common: bool = False) -> tuple[ScoreSet, ScoreSet, int]:
     """Two sets of scores brought to the same clips in the first one's order, and the same order of classes.
 
-    Args:
-        first: One.
-        second: The other.
-        common: Keep the clips that both have, instead of refusing when one has more.
+    With `common` the clips that both have are kept, instead of refusing when one has more.
 
     Returns:
         Both, and how many clips were left out because only one has them.
@@ -133,11 +130,7 @@ def _in_class_order(scores: ScoreSet, like: ScoreSet) -> ScoreSet:
 
 
 def checked_validation(validation: ScoreSet, scores: ScoreSet) -> ScoreSet:
-    """Validation scores in the class order of others, after making sure that they can teach them.
-
-    Args:
-        validation: Scores to learn weights on.
-        scores: Scores to apply them to.
+    """Validation scores, to learn weights on, in the class order of those that the weights are applied to.
 
     Raises:
         UsageError: Other streams or classes, or a clip that is in both.

@@ -34,13 +34,7 @@ def confusions(of: Outcomes, most: int = CONFUSIONS) -> list[tuple[int, int, int
 
 
 def details(name: str, of: Outcomes, scores: ScoreSet) -> Details:
-    """Confusions, classes and signers of one system.
-
-    Args:
-        name: What it is called.
-        of: What it made of the clips.
-        scores: For the names of classes and signers.
-    """
+    """Confusions, classes and signers of one system; the scores name the classes and signers."""
     support = np.bincount(of.labels, minlength=of.classes)
     return Details(
         system=name,
