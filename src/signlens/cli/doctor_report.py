@@ -221,7 +221,7 @@ def _hashes(value: Any) -> Iterator[str]:
 
 def _emotion_providers() -> Iterator[Finding]:
     """The emotion providers that do not ship; the shipped one is the expression head above."""
-    from signlens.emotion.emotiefflib import DEFAULT_MODEL, MODELS, checked_model, model_folder
+    from signlens.emotion.emotiefflib import DEFAULT_MODEL, FETCH, MODELS, checked_model, model_folder
 
     dan = "emotion provider dan"
     if _version("torch") is None:
@@ -244,7 +244,7 @@ def _emotion_providers() -> Iterator[Finding]:
                 wrong.append(model)
         else:
             found.append(model)
-    remedy = f"python -m signlens.emotion.emotiefflib {DEFAULT_MODEL}"
+    remedy = f"{FETCH} {DEFAULT_MODEL}"
     if wrong:
         yield Finding("model", name, "absent", f"not the pinned files: {', '.join(wrong)}", remedy)
     elif found:

@@ -13,6 +13,7 @@ the signer's face points.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ from signlens.errors import PartMissing, UsageError
 from signlens.optional import require_extra
 
 DEFAULT_MODEL = "enet_b0_8_best_vgaf"
+
+FETCH = "python -m signlens_studies expression fetch-emotiefflib"
+"""The command that fetches a model, by name."""
 
 COMMIT = "f1df0e8548c666d268826e50b7de107fd5553e9d"
 SOURCE = f"https://raw.githubusercontent.com/sb-ai-lab/EmotiEffLib/{COMMIT}/models/affectnet_emotions/onnx"
@@ -127,13 +131,13 @@ def checked_model(path: Path, name: str, models: Mapping[str, Pinned] = MODELS) 
         raise PartMissing(
             path,
             "this model is not here",
-            f"fetch it with: python -m signlens_studies expression fetch-emotiefflib {name}",
+            f"fetch it with: {FETCH} {name}",
         )
     if path.stat().st_size > _MAX_BYTES or git_blob_hash(path.read_bytes()) != pin.git_blob:
         raise PartMissing(
             path,
             f"its bytes are not those of the pinned file (git blob {pin.git_blob})",
-            f"fetch it again with: python -m signlens_studies expression fetch-emotiefflib {name}",
+            f"fetch it again with: {FETCH} {name}",
         )
     return path
 
@@ -211,3 +215,8 @@ def _recogniser(path: Path, name: str) -> Any:
             raise PartMissing(path, f"EmotiEffLib cannot load it ({error})", "fetch it again") from None
         finally:
             facial_analysis.get_model_path_onnx = look_up
+
+
+if __name__ == "__main__":
+    print(f"models are fetched with: {FETCH} {DEFAULT_MODEL} --accept-licence", file=sys.stderr)
+    sys.exit(UsageError.exit_code)
