@@ -17,7 +17,7 @@ from signlens.orientation.frame import SignerFrame
 from signlens.skeleton import normalise
 from signlens.skeleton.augmentation import Augmentation, augment
 from signlens.skeleton.frame_choice import FRAMES, choose_frames, vary_frames
-from signlens.skeleton.heatmaps import BODY_BOX, MAPS, MOUTH, SIZE, render
+from signlens.skeleton.heatmaps import BODY_BOX, MAPS, MOUTH, SIZE, render_maps
 from signlens.skeleton.normalise import POINTS, WHOLE_BODY_INDEX
 
 Array = NDArray[np.float32]
@@ -81,10 +81,10 @@ def place(points: Array) -> PlacedClip:
         ).astype(np.float32),
         mirrored=bool(mirrored),
     )
-    return replace(mirror(clip), mirrored=True) if mirrored else clip
+    return replace(mirror_clip(clip), mirrored=True) if mirrored else clip
 
 
-def mirror(clip: PlacedClip) -> PlacedClip:
+def mirror_clip(clip: PlacedClip) -> PlacedClip:
     """Left and right change places; twice is the identity."""
     order = [*normalise.MIRROR.tolist(), *_MOUTH_MIRROR]
     joints = clip.joints[:, order].copy()
@@ -110,7 +110,7 @@ def heatmap_input(joints: Array, confidence: Array, magnification: float = 1.0, 
     if points == POINTS:
         xy = np.concatenate([xy, np.zeros((n, frames, len(MOUTH), 2), np.float32)], axis=2)
         confidence = np.concatenate([confidence, np.zeros((n, frames, len(MOUTH)), np.float32)], axis=2)
-    maps = render(xy[:, :, _TO_MAPS], confidence[..., _TO_MAPS], BODY_BOX, size)
+    maps = render_maps(xy[:, :, _TO_MAPS], confidence[..., _TO_MAPS], BODY_BOX, size)
     return maps.reshape(n, frames * len(MAPS), size, size)
 
 
@@ -159,7 +159,7 @@ def training_batch(
     Returns:
         (N, frames * 33, size, size) float32.
     """
-    turned = [mirror(clip) if rng.random() < mirror_rate else clip for clip in clips]
+    turned = [mirror_clip(clip) if rng.random() < mirror_rate else clip for clip in clips]
     orders = [vary_frames(len(clip.joints), frames, rng) for clip in turned]
     joints, confidence = _gather(turned, orders)
     if amount is not None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from signlens.errors import UsageError
 from signlens.skeleton.graph import GRAPHS, REDUCED, Graph
 from signlens.skeleton.hand_features import hand_features
-from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX, Signing, mirror
+from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX, Signing, mirror_joints
 from signlens.skeleton.sam_slr import centre, clip_tensor, nodes_in_pixels
 from signlens.skeleton.streams import make_stream
 
@@ -106,7 +106,7 @@ def either_hand_leading(signing: Signing) -> tuple[Array, Array]:
     joints, seen = signing.joints[None], signing.visible[None]
     if not signing.doubt:
         return joints, seen
-    other, other_seen = mirror(joints, seen)
+    other, other_seen = mirror_joints(joints, seen)
     return np.concatenate([joints, other]), np.concatenate([seen, other_seen])
 
 

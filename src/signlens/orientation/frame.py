@@ -50,6 +50,11 @@ def shoulders_of(points: int) -> tuple[int, int]:
 class SignerFrame:
     """Where the signer is in every frame of a clip, in the points' unit.
 
+    >>> points = np.ones((1, 49, 4))
+    >>> points[0, [1, 2], 0] = 3.0, 1.0  # left and right shoulder
+    >>> SignerFrame.of(points).shoulder_width
+    2.0
+
     Attributes:
         nose: (T, 3) NaN where it is not visible.
         shoulders: (T, 2, 3) left and right; NaN where not both are visible.

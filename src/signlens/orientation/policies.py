@@ -28,6 +28,9 @@ POLICIES: tuple[str, ...] = (
 def apply_policy(policy: str, angles: Angles, weights: Angles | None = None) -> Angles:
     """The angles that are applied, by one of the rules of `POLICIES`.
 
+    >>> apply_policy("clip", np.array([0.1, 0.2, 0.9])).tolist()
+    [0.2, 0.2, 0.2]
+
     ``frame``: as measured. ``smoothed``: `smooth_angles`. ``clip``: `clip_angle`. ``bin-N``:
     `most_frequent_bin`. ``fixed-N``: `fixed_angle` by the side of `clip_angle`.
 

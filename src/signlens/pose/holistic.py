@@ -56,6 +56,10 @@ _FRAMES_IN_FLIGHT = 4
 _HARDLY = 0.2
 
 
+_FramePoints = tuple[Points | None, Points | None, Points | None, Points | None]
+"""Body, left hand, right hand and face of one frame, in pixels of the shrunk frame."""
+
+
 class HolisticExtractor:
     """Extracts one clip after the other; loading the networks is shared (use as a context manager).
 
@@ -125,14 +129,13 @@ class HolisticExtractor:
         if parts is None:
             raise RuntimeError("use HolisticExtractor in a with statement")
         parts.reset()
-        found: list[tuple[Points | None, Points | None, Points | None, Points | None]] = []
+        found: list[_FramePoints] = []
         times: list[float] = []
-        waiting: deque[tuple[Future[Any], Future[Any], Future[Any], Future[Any]]] = deque()
-        images: deque[NDArray[np.uint8]] = deque()
+        waiting: deque[tuple[NDArray[np.uint8], tuple[Future[Any], ...]]] = deque()
 
         def collect() -> None:
-            body, left, right, face = (part.result() for part in waiting.popleft())
-            image = images.popleft()
+            image, futures = waiting.popleft()
+            body, left, right, face = (future.result() for future in futures)
             if on_face is not None:
                 on_face(len(found), image, face)
             found.append((_compact(body and body.points), _compact(left), _compact(right), _compact(face)))
@@ -146,43 +149,22 @@ class HolisticExtractor:
                 for frame in self._timed(video):
                     shrunk = frame.image.shape[1], frame.image.shape[0]
                     times.append(frame.t_s)
-                    images.append(frame.image)
-                    waiting.append(parts.look(frame.image, frame.index))
+                    waiting.append((frame.image, parts.look(frame.image, frame.index)))
                     if len(waiting) >= _FRAMES_IN_FLIGHT:
                         collect()
                 while waiting:
                     collect()
             finally:  # an error must not leave a thread at work on this clip when the next one starts
-                left_over = [future for futures in waiting for future in futures]
+                left_over = [future for _, futures in waiting for future in futures]
                 for future in left_over:
                     future.cancel()
                 wait(left_over)
-            width, height, summary = video.width, video.height, video.summary
-
-        points = _stack(found, width / shrunk[0], height / shrunk[1])
+        points = _stack(found, video.width / shrunk[0], video.height / shrunk[1])
         if not (points.pose[..., 3] > 0).any():
             raise InputRejected(
                 source, "there is no person in any frame", "check that the signer is in view and lit"
             )
-        keypoints = whole_body_from_holistic(points)
-        mesh = np.where(points.face_mesh[..., 3:] > 0, points.face_mesh[..., :3], np.float32("nan"))
-        reasons = [*summary.reasons, *parts.bystanders.reasons(), *_weaknesses(keypoints)]
-        return PoseClip(
-            keypoints=keypoints,
-            face_mesh=mesh,
-            times=np.asarray(times, dtype=np.float64),
-            fps=summary.fps,
-            width=width,
-            height=height,
-            provenance=Provenance(
-                extractor=EXTRACTOR,
-                version=parts.version,
-                models=parts.hashes,
-                settings=dict(SETTINGS),
-                source={} if video.is_live else {"name": Path(source).name, "sha256": sha256_of(source)},
-            ),
-            reasons=tuple(reasons),
-        )
+        return _pose_clip(source, video, points, np.asarray(times, dtype=np.float64), parts)
 
     def _timed(self, video: Video) -> Iterator[Frame]:
         frames = iter(video)
@@ -193,6 +175,29 @@ class HolisticExtractor:
             if frame is None:
                 return
             yield frame
+
+
+def _pose_clip(
+    source: str | Path, video: Video, points: HolisticPoints, times: NDArray[np.float64], parts: _Parts
+) -> PoseClip:
+    """The poses of a clip that was walked to its end."""
+    keypoints = whole_body_from_holistic(points)
+    return PoseClip(
+        keypoints=keypoints,
+        face_mesh=np.where(points.face_mesh[..., 3:] > 0, points.face_mesh[..., :3], np.float32("nan")),
+        times=times,
+        fps=video.summary.fps,
+        width=video.width,
+        height=video.height,
+        provenance=Provenance(
+            extractor=EXTRACTOR,
+            version=parts.version,
+            models=parts.hashes,
+            settings=dict(SETTINGS),
+            source={} if video.is_live else {"name": Path(source).name, "sha256": sha256_of(source)},
+        ),
+        reasons=(*video.summary.reasons, *parts.bystanders.reasons(), *_weaknesses(keypoints)),
+    )
 
 
 def extract_pose(
@@ -250,9 +255,7 @@ def _compact(points: Points | None) -> NDArray[np.float32] | None:
     return None if points is None else points.astype(np.float32)
 
 
-def _stack(
-    found: list[tuple[Points | None, Points | None, Points | None, Points | None]], across: float, down: float
-) -> HolisticPoints:
+def _stack(found: list[_FramePoints], across: float, down: float) -> HolisticPoints:
     """All frames' points as arrays, in pixels of the displayed frame.
 
     Args:

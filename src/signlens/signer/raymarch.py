@@ -327,7 +327,7 @@ def _pixel(p, f, t, face, clothes, colours, look, camera, u, v, active):
 
 
 @jit
-def render(p, f, t, face, clothes, colours, look, camera, width, height, smooth):
+def render_image(p, f, t, face, clothes, colours, look, camera, width, height, smooth):
     """Render one frame.
 
     Args:

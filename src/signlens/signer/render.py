@@ -53,7 +53,7 @@ def draw(scene: Scene, camera: Camera, *, smooth: int = 3, seed: int = 0) -> NDA
     """
     view = np.array([*camera.position, camera.focal, camera.width / 2, camera.height / 2, float(seed)])
     return np.asarray(
-        _marcher().render(
+        _marcher().render_image(
             scene.primitives, scene.frames, scene.table, scene.face, scene.clothes, scene.colours, scene.look,
             view, camera.width, camera.height, smooth,
         )

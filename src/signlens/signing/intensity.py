@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from signlens.orientation.frame import SignerFrame
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
-from signlens.signing.oscillation import turning_points
+from signlens.signing.oscillation import median3, turning_points
 from signlens.signing.rest import raised
 from signlens.skeleton.normalise import fill_gaps
 
@@ -179,7 +179,7 @@ def _wrist(clip: PoseClip, index: int, frame: SignerFrame, unit: float) -> Array
         return None
     middle = fill_gaps(np.nan_to_num(frame.centre[:, :2]), frame.known)
     place = fill_gaps(np.nan_to_num(wrist[:, :2]), visible)
-    return _median3(np.asarray((place - middle) / unit, dtype=np.float64))
+    return median3(np.asarray((place - middle) / unit, dtype=np.float64))
 
 
 def _hand_shape(clip: PoseClip, part: slice, unit: float) -> Array:
@@ -191,7 +191,7 @@ def _hand_shape(clip: PoseClip, part: slice, unit: float) -> Array:
     away = np.nan_to_num(hand[:, list(_FINGERTIPS), :2] - hand[:, :1, :2]) / unit
     opening = np.linalg.norm(away, axis=2).mean(axis=1)
     shape = np.concatenate([away.mean(axis=1), opening[:, None]], axis=1)
-    return _median3(np.asarray(fill_gaps(shape, visible), dtype=np.float64))
+    return median3(np.asarray(fill_gaps(shape, visible), dtype=np.float64))
 
 
 def _between_rise_and_fall(height: Array) -> slice:
@@ -205,11 +205,3 @@ def _between_rise_and_fall(height: Array) -> slice:
     begin = int(np.flatnonzero(height <= height[first] + RISE / 3)[0])
     end = int(np.flatnonzero(height <= height[last] + RISE / 3)[-1])
     return slice(begin, max(end, begin + 1) + 1)
-
-
-def _median3(values: Array) -> Array:
-    """Median over three frames: a point that jumps for one frame travels nowhere."""
-    result = values.copy()
-    if len(values) >= 3:
-        result[1:-1] = np.median(np.stack([values[:-2], values[1:-1], values[2:]]), axis=0)
-    return result

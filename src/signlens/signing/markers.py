@@ -29,7 +29,7 @@ from signlens.orientation.frame import SignerFrame
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
 from signlens.pose.face_points import MEASURED_POINTS, MEASURES, align_faces, head_angles, measures
 from signlens.reasons import Reason
-from signlens.signing.oscillation import runs, turning_points
+from signlens.signing.oscillation import median3, runs, turning_points
 from signlens.signing.rest import at_rest
 
 Array = NDArray[np.float64]
@@ -238,50 +238,10 @@ def find_markers(track: FaceTrack, neutral: NDArray[np.floating] | None = None) 
         UsageError: ``neutral`` has another shape.
     """
     reasons: list[Reason] = []
-    known = np.isfinite(track.angles).all(axis=1)
-    rest = track.rest & track.brows_free
-    if neutral is not None:
-        own, baseline = np.asarray(neutral, dtype=np.float64), "given"
-        if own.shape != (len(MEASURES),):
-            raise UsageError("neutral", f"shape {own.shape}, not ({len(MEASURES)},)", "give one a measure")
-    elif rest.sum() >= REST_S * GRID_HZ:
-        own, baseline = np.median(track.values[rest], axis=0), "rest"
-    elif track.brows_free.any():
-        own, baseline = np.median(track.values[track.brows_free], axis=0), "median"
-        text = (
-            "The hands are never seen at rest, so the brows are compared with the clip's median: brows that "
-            "are held up or drawn together throughout do not show."
-        )
-        reasons.append(Reason("no_rest_seen", text))
-    else:
-        own, baseline = np.full(len(MEASURES), np.nan), ""
-        text = "A hand covers the brows throughout, so their markers are not read."
-        reasons.append(Reason("brows_covered", text))
-    value = {name: track.values[:, i] for name, i in _COLUMN.items()}
-    rest_value = dict(zip(MEASURES, own, strict=True))
-    flicker = dict(zip(MEASURES, track.flicker, strict=True))
-
-    def over(name: str) -> Array:
-        return np.asarray(value[name] - rest_value[name])
-
-    usual = np.median(track.angles[known, :2], axis=0)
-    away = 1 + np.linalg.norm(track.angles[:, :2] - usual, axis=1) / TURNED_DEGREES
-    inner, outer, lower = "AU01_inner_brow_raiser", "AU02_outer_brow_raiser", "AU04_brow_lowerer"
-    lips = "AU25_lips_part"
-    found: list[Marker] = []
-    for name, signal, free, noise, on, full in (
-        (
-            "brow_raise",
-            (over(inner) + over(outer)) / 2,
-            track.brows_free,
-            flicker[inner],
-            BROW_RAISE_ON,
-            BROW_RAISE_FULL,
-        ),
-        ("brow_furrow", over(lower), track.brows_free, flicker[lower], BROW_FURROW_ON, BROW_FURROW_FULL),
-        ("mouth_opening", value[lips] - CLOSED_MOUTH, track.mouth_free, flicker[lips], MOUTH_ON, MOUTH_FULL),
-    ):
-        found += _held(name, track.times, signal, free, max(on, NOISE_FACTOR * float(noise)) * away, full)
+    own, baseline, reason = _own_face(track, neutral)
+    if reason is not None:
+        reasons.append(reason)
+    found = _face_markers(track, own)
     if track.fps < LEAST_FPS:
         text = f"At {track.fps:.1f} frames a second a headshake or a nod may fall between frames: not read."
         reasons.append(Reason("frame_rate_low", text))
@@ -293,9 +253,57 @@ def find_markers(track: FaceTrack, neutral: NDArray[np.floating] | None = None) 
     return MarkerReading(tuple(found), tuple(reasons), True, baseline)
 
 
+def _own_face(track: FaceTrack, neutral: NDArray[np.floating] | None) -> tuple[Array, str, Reason | None]:
+    """(19,) what the signer's face is compared with, what that is called, and what is wrong with it."""
+    rest = track.rest & track.brows_free
+    if neutral is not None:
+        own = np.asarray(neutral, dtype=np.float64)
+        if own.shape != (len(MEASURES),):
+            raise UsageError("neutral", f"shape {own.shape}, not ({len(MEASURES)},)", "give one a measure")
+        return own, "given", None
+    if rest.sum() >= REST_S * GRID_HZ:
+        return np.median(track.values[rest], axis=0), "rest", None
+    if track.brows_free.any():
+        text = (
+            "The hands are never seen at rest, so the brows are compared with the clip's median: brows that "
+            "are held up or drawn together throughout do not show."
+        )
+        return np.median(track.values[track.brows_free], axis=0), "median", Reason("no_rest_seen", text)
+    text = "A hand covers the brows throughout, so their markers are not read."
+    return np.full(len(MEASURES), np.nan), "", Reason("brows_covered", text)
+
+
+def _face_markers(track: FaceTrack, own: Array) -> list[Marker]:
+    """Raised and furrowed brows and an open mouth, against the signer's own face."""
+    inner, outer, lower, lips = (
+        _COLUMN[name]
+        for name in (
+            "AU01_inner_brow_raiser",
+            "AU02_outer_brow_raiser",
+            "AU04_brow_lowerer",
+            "AU25_lips_part",
+        )
+    )
+    over, flicker = track.values - own, track.flicker
+    brows, mouth = track.brows_free, track.mouth_free
+    known = np.isfinite(track.angles).all(axis=1)
+    usual = np.median(track.angles[known, :2], axis=0)
+    away = 1 + np.linalg.norm(track.angles[:, :2] - usual, axis=1) / TURNED_DEGREES
+    raised = (over[:, inner] + over[:, outer]) / 2
+    opened = track.values[:, lips] - CLOSED_MOUTH
+    found: list[Marker] = []
+    for name, signal, free, noise, on, full in (
+        ("brow_raise", raised, brows, flicker[inner], BROW_RAISE_ON, BROW_RAISE_FULL),
+        ("brow_furrow", over[:, lower], brows, flicker[lower], BROW_FURROW_ON, BROW_FURROW_FULL),
+        ("mouth_opening", opened, mouth, flicker[lips], MOUTH_ON, MOUTH_FULL),
+    ):
+        found += _held(name, track.times, signal, free, max(on, NOISE_FACTOR * float(noise)) * away, full)
+    return found
+
+
 def _held(name: str, times: Array, signal: Array, free: Bools, on: Array, full: float) -> list[Marker]:
     """Stretches in which a measure is raised, by hysteresis; `on` is the threshold at each moment."""
-    smooth = _median3(signal)
+    smooth = median3(signal)
     found = []
     with np.errstate(invalid="ignore"):
         raised = np.isfinite(smooth) & (smooth > on / 2)
@@ -389,16 +397,6 @@ def _marker(
         confidence=float(visible * min(over_threshold / 2, 1.0)),
         function=FUNCTIONS[name],
     )
-
-
-def _median3(series: Array) -> Array:
-    """Median of each value and its two neighbours; the ends and the neighbours of gaps stay."""
-    if len(series) < 3:
-        return series
-    middle = np.median(np.stack([series[:-2], series[1:-1], series[2:]]), axis=0)
-    result = series.copy()
-    result[1:-1] = np.where(np.isfinite(middle), middle, series[1:-1])
-    return result
 
 
 def _bridge(times: Array, values: Array, known: Bools, grid: Array) -> Array:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 def turning_points(series: NDArray[np.floating], least: float) -> NDArray[np.int64]:
     """Where a series turns, smaller wiggles left out.
 
+    >>> turning_points(np.array([0.0, 2.0, 1.9, 0.1, 3.0]), 1.0).tolist()
+    [0, 1, 3, 4]
+
     Args:
         series: (T,) finite values.
         least: A turn counts once the series has gone back from it by so much; above 0.
@@ -37,7 +40,24 @@ def turning_points(series: NDArray[np.floating], least: float) -> NDArray[np.int
 
 
 def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last index of each unbroken stretch of True."""
+    """First and last index of each unbroken stretch of True.
+
+    >>> runs(np.array([True, True, False, True]))
+    [(0, 1), (3, 3)]
+    """
     edges = np.diff(np.concatenate([[False], np.asarray(mask, dtype=bool), [False]]).astype(np.int8))
     firsts, lasts = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
     return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+
+def median3(series: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median of each value (T, ...) and its two neighbours; the ends and the neighbours of gaps (NaN) stay.
+
+    A point that jumps for one frame travels nowhere.
+    """
+    if len(series) < 3:
+        return series
+    middle = np.median(np.stack([series[:-2], series[1:-1], series[2:]]), axis=0)
+    result = series.copy()
+    result[1:-1] = np.where(np.isfinite(middle), middle, series[1:-1])
+    return result

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, mirror
+from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, mirror_joints
 
 Array = NDArray[np.float32]
 
@@ -95,7 +95,7 @@ def augment(
         visible[dropped, :, LEFT_HAND] = 0
     if amount.mirror:
         chosen = rng.random(len(joints)) < amount.mirror
-        turned, turned_visible = mirror(joints[chosen], visible[chosen])
+        turned, turned_visible = mirror_joints(joints[chosen], visible[chosen])
         joints, visible = joints.copy(), visible.copy()
         joints[chosen], visible[chosen] = turned, turned_visible
     return joints, visible

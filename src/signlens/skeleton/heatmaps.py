@@ -108,10 +108,10 @@ def keypoint_maps(points: Array, box: Box | None = None, size: int = SIZE) -> Ar
     at = np.array([int(np.flatnonzero(stored == p)[0]) if p in stored else -1 for p in MAPS])
     chosen = points[:, at]
     confidence = np.where(at >= 0, chosen[..., 3], 0)
-    return render(chosen[..., :2], confidence, box, size)
+    return render_maps(chosen[..., :2], confidence, box, size)
 
 
-def render(xy: Array, confidence: Array, box: Box, size: int = SIZE) -> Array:
+def render_maps(xy: Array, confidence: Array, box: Box, size: int = SIZE) -> Array:
     """One Gaussian a keypoint, as max-pooling leaves it.
 
     A cell shows the highest value of the Gaussian within `POOL` of its middle. The greatest value of

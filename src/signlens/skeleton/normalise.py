@@ -67,6 +67,9 @@ class Signing:
 def fill_gaps(values: Array, known: NDArray[np.bool_]) -> Array:
     """Fill unknown frames by linear interpolation in time, constant beyond the ends.
 
+    >>> fill_gaps(np.array([1.0, 9.0, 2.0, 9.0]), np.array([True, False, True, False])).tolist()
+    [1.0, 1.5, 2.0, 2.0]
+
     Args:
         values: (T, ...) where unknown frames may hold anything.
         known: (T,) which frames count; at least one must.
@@ -126,7 +129,7 @@ def normalise(points: Array, frame: SignerFrame | None = None) -> tuple[Array, A
     return out / np.float32(scale), visible
 
 
-def mirror(joints: Array, visible: Array) -> tuple[Array, Array]:
+def mirror_joints(joints: Array, visible: Array) -> tuple[Array, Array]:
     """Left and right change places; twice is the identity.
 
     Args:
@@ -211,7 +214,7 @@ def prepare(points: Array, window: int | None = None, frame: SignerFrame | None 
     doubt = left_leads(dominance)
     doubt = min(doubt, 1 - doubt)
     if mirrored:
-        joints, visible = mirror(joints, visible)
+        joints, visible = mirror_joints(joints, visible)
     signing = Signing(
         joints=joints,
         visible=visible,

@@ -16,7 +16,7 @@ from signlens.orientation.frame import SignerFrame
 from signlens.skeleton import graph
 from signlens.skeleton.augmentation import PixelAugmentation
 from signlens.skeleton.normalise import fill_gaps
-from signlens.skeleton.streams import make_stream, mirror
+from signlens.skeleton.streams import make_stream, mirror_nodes
 from signlens.skeleton.windows import loop_pad
 
 Array = NDArray[np.float32]
@@ -109,7 +109,7 @@ def vary(
     clips = clips[np.arange(n)[:, None], first[:, None] + np.arange(window)]
     turned = rng.random(n) < amount.mirror
     # The frame's width cancels in the centring, so a mirror at x = 0 does.
-    clips[turned] = mirror(clips[turned])
+    clips[turned] = mirror_nodes(clips[turned])
     clips = centre(clips, stream)
     moved = slice(None) if stream == "joint" else slice(graph.NOSE, graph.NOSE + 1)
     clips[:, :, moved, :2] += rng.uniform(-amount.shift, amount.shift, (n, 1, 1, 2)).astype(np.float32)

@@ -63,7 +63,7 @@ def make_stream(joint: Array, name: str, skeleton: graph.Graph = graph.REDUCED) 
     raise UsageError("stream", f"there is none called {name!r}", f"choose from {', '.join(STREAMS)}")
 
 
-def mirror(joint: Array, width: float = 0.0) -> Array:
+def mirror_nodes(joint: Array, width: float = 0.0) -> Array:
     """The clip seen in a mirror: left and right change places, x becomes width - x.
 
     Twice is the identity. With nose-centred coordinates, or for difference streams, the width is 0.

@@ -24,7 +24,7 @@ from signlens.video.integrity import (
     Damage,
     check_regular_file,
     declared_size,
-    describe,
+    error_text,
 )
 from signlens.video.limits import VideoLimits, decoder_cap
 
@@ -114,7 +114,7 @@ def open_video(source: str | Path, limits: VideoLimits | None = None, max_side: 
     try:
         declared_bytes = declared_size(Path(name))
     except OSError as error:
-        raise InputRejected(name, f"it cannot be read ({describe(error)})", "check the disk") from None
+        raise InputRejected(name, f"it cannot be read ({error_text(error)})", "check the disk") from None
     return Video(name, _open_file(name, limits, declared_bytes), declared_bytes, limits, max_side)
 
 
@@ -265,7 +265,7 @@ class Video:
             try:
                 packet = next(packets, None)
             except _MEDIA_ERRORS as error:
-                self._damage.stopped_by = describe(error)
+                self._damage.stopped_by = error_text(error)
                 packet = None
             if packet is None:
                 return
@@ -277,7 +277,7 @@ class Video:
                 self._damage.bad_packets += 1
                 bad_in_a_row += 1
                 if bad_in_a_row >= _GIVE_UP_AFTER_BAD_PACKETS:
-                    self._damage.stopped_by = f"{bad_in_a_row} bad packets in a row ({describe(error)})"
+                    self._damage.stopped_by = f"{bad_in_a_row} bad packets in a row ({error_text(error)})"
                     return
                 continue
             bad_in_a_row = 0
@@ -317,7 +317,7 @@ class Video:
         except _MEDIA_ERRORS as error:
             raise InputRejected(
                 self.source,
-                f"its {picture.format.name} pictures cannot be converted ({describe(error)})",
+                f"its {picture.format.name} pictures cannot be converted ({error_text(error)})",
                 "convert it to mp4 (H.264)",
             ) from None
         return turned(np.asarray(pixels, dtype=np.uint8), self._turn)
@@ -359,7 +359,7 @@ class Video:
     def _unreadable(self, error: BaseException) -> InputRejected:
         return InputRejected(
             self.source,
-            f"it cannot be decoded ({describe(error)})",
+            f"it cannot be decoded ({error_text(error)})",
             "record or download it again",
         )
 
@@ -461,12 +461,12 @@ def _open_file(name: str, limits: VideoLimits, declared_bytes: int) -> av.contai
             part = "index" if is_mp4 else "beginning"
             raise InputRejected(
                 name,
-                f"the file is cut off or damaged: its {part} cannot be read ({describe(error)})",
+                f"the file is cut off or damaged: its {part} cannot be read ({error_text(error)})",
                 "copy or download it again in full",
             ) from None
         raise InputRejected(
             name,
-            f"this is not a video that can be read ({describe(error)})",
+            f"this is not a video that can be read ({error_text(error)})",
             "give an mp4, mov, webm, mkv, avi or gif file",
         ) from None
 
@@ -484,7 +484,7 @@ def _open_camera(name: str, number: int) -> av.container.InputContainer:
     except _MEDIA_ERRORS as error:
         raise InputRejected(
             name,
-            f"the camera at {device} does not answer ({describe(error)})",
+            f"the camera at {device} does not answer ({error_text(error)})",
             "close programs that use it",
         ) from None
 

@@ -95,7 +95,7 @@ def sha256_of(path: str | Path) -> str:
     try:
         return file_sha256(Path(name))
     except OSError as error:
-        raise InputRejected(name, f"it cannot be read ({describe(error)})", "check the disk") from None
+        raise InputRejected(name, f"it cannot be read ({error_text(error)})", "check the disk") from None
 
 
 def check_regular_file(name: str, *, may_be_empty: bool = False) -> None:
@@ -122,7 +122,7 @@ def check_regular_file(name: str, *, may_be_empty: bool = False) -> None:
         raise InputRejected(name, f"it cannot be opened ({what})", "check the path") from None
 
 
-def describe(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """A short description of a media error, without paths and numbers."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text).splitlines()[0]

@@ -17,6 +17,9 @@ VIDEO_SUFFIXES = frozenset({
 class VideoLimits:
     """Caps on what is decoded; all can be set by the caller.
 
+    >>> VideoLimits(max_seconds=10).max_frames
+    3600
+
     Attributes:
         max_pixels: Most pixels of one displayed frame.
         max_seconds: Longest clip, in seconds.

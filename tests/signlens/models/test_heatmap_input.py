@@ -6,7 +6,7 @@ from signlens.errors import InputRejected
 from signlens.models.heatmap_input import (
     evaluation_batch,
     heatmap_input,
-    mirror,
+    mirror_clip,
     place,
     training_batch,
 )
@@ -80,9 +80,9 @@ def test_left_handed_signers_are_mirrored() -> None:
 def test_a_mirrored_clip_is_drawn_mirrored() -> None:
     clip = place(signer())
     maps = evaluation_batch([clip], 20).reshape(20, 33, 24, 24)
-    turned = evaluation_batch([mirror(clip)], 20).reshape(20, 33, 24, 24)
+    turned = evaluation_batch([mirror_clip(clip)], 20).reshape(20, 33, 24, 24)
     np.testing.assert_allclose(turned, mirror_maps(maps), atol=1e-5)
-    back = mirror(mirror(clip))
+    back = mirror_clip(mirror_clip(clip))
     np.testing.assert_array_equal(back.joints, clip.joints)
     assert not back.mirrored
 
@@ -104,7 +104,9 @@ def test_training_without_variation_is_evaluation_in_most_draws() -> None:
     # 8 of 13 draws change no frame; three standard errors of a share over 400 are 0.073.
     assert same.mean() == pytest.approx(8 / 13, abs=0.075)
     made = training_batch([clip] * 400, np.random.default_rng(0), mirror_rate=1, size=2)
-    same = np.isclose(made, evaluation_batch([mirror(clip)] * 400, size=2), atol=1e-6).all(axis=(1, 2, 3))
+    same = np.isclose(made, evaluation_batch([mirror_clip(clip)] * 400, size=2), atol=1e-6).all(
+        axis=(1, 2, 3)
+    )
     assert same.mean() == pytest.approx(8 / 13, abs=0.075)
 
 

@@ -10,7 +10,7 @@ from signlens.models.inputs import (
     slgcn_input,
 )
 from signlens.skeleton.hand_features import hand_features
-from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES, Signing, mirror
+from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES, Signing, mirror_joints
 
 
 def clip() -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +48,7 @@ def test_a_clip_in_doubt_has_two_views_and_the_mean_of_their_logits() -> None:
     np.testing.assert_array_equal(alone, joints[:1])
     np.testing.assert_array_equal(alone_seen, seen[:1])
     both, both_seen = either_hand_leading(Signing(joints[0], seen[0], False, 6, 1.0, doubt=0.25))
-    other, other_seen = mirror(joints[0], seen[0])
+    other, other_seen = mirror_joints(joints[0], seen[0])
     np.testing.assert_array_equal(both, np.stack([joints[0], other]))
     np.testing.assert_array_equal(both_seen, np.stack([seen[0], other_seen]))
     logits = np.array([[1.0, 2.0], [3.0, -2.0]], np.float32)

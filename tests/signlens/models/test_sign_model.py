@@ -7,7 +7,7 @@ from turned_figure import as_seen, pose_clip, standing
 from signlens.models.inputs import network_input
 from signlens.models.sign_model import SignModel
 from signlens.pose import LEFT_HAND, RIGHT_HAND, PoseClip
-from signlens.skeleton.normalise import WHOLE_BODY_INDEX, mirror, prepare
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX, mirror_joints, prepare
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def by_hand(model: SignModel, clip: PoseClip, other: bool) -> tuple[dict[str, np
         signing = prepare(clip.keypoints[:, WHOLE_BODY_INDEX], network.window)
         joints, seen = signing.joints[None], signing.visible[None]
         if other:
-            joints, seen = mirror(joints, seen)
+            joints, seen = mirror_joints(joints, seen)
         given = network_input(network.kind, network.stream, joints, seen, network.graph)
         made[network.name] = model._sessions[network.name].run(["logits"], {"clip": given})[0][0]
         doubt = signing.doubt

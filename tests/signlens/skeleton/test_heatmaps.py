@@ -14,7 +14,7 @@ from signlens.skeleton.heatmaps import (
     SIZE,
     Box,
     keypoint_maps,
-    render,
+    render_maps,
     signer_box,
     simcc_maps,
 )
@@ -69,14 +69,14 @@ def test_the_maps_are_those_of_pooling_a_gaussian_twice() -> None:
                 [[padded[2 * r : 2 * r + 3, 2 * c : 2 * c + 3].max() for c in half] for r in half]
             )
         # Pooled so, cell c looks at pixel 4 c; ours looks at its middle, 4 c + 2 pixels from the left.
-        ours = render(np.array([x + 2, y + 2]), np.array(1.0), Box(0, 0, 96))
+        ours = render_maps(np.array([x + 2, y + 2]), np.array(1.0), Box(0, 0, 96))
         # Whole pixels miss the very top by up to half a pixel: exp(-0.5**2 / 18) twice.
         np.testing.assert_allclose(ours, picture, atol=1 - np.exp(-0.25 / 18) ** 2 + 1e-6)
         assert np.abs(ours - picture).max() > 0 and picture.max() > 0.97
 
 
 def test_far_from_a_keypoint_the_map_is_a_gaussian_worked_by_hand() -> None:
-    made = render(np.array([12.5, 7.5]), np.array(0.8), BOX)
+    made = render_maps(np.array([12.5, 7.5]), np.array(0.8), BOX)
     assert made.shape == (24, 24)
     assert made[7, 12] == pytest.approx(0.8)
     # Three cells to the right and one down, each less the 0.75 that pooling reaches.
@@ -101,8 +101,8 @@ def test_the_peak_is_the_confidence_and_a_missing_keypoint_has_an_empty_map() ->
 
 
 def test_a_point_outside_of_the_box_fades_out() -> None:
-    assert render(np.array([-2.0, 5.0]), np.array(1.0), BOX).max() < 0.15
-    assert not render(np.array([-200.0, 5.0]), np.array(1.0), BOX).any()
+    assert render_maps(np.array([-2.0, 5.0]), np.array(1.0), BOX).max() < 0.15
+    assert not render_maps(np.array([-200.0, 5.0]), np.array(1.0), BOX).any()
 
 
 def test_the_box_follows_the_signer_and_the_maps_do_not_notice() -> None:

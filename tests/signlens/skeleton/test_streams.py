@@ -34,15 +34,15 @@ def test_motion_sums_back_to_positions(clip: np.ndarray) -> None:
 @given(clips)
 @settings(max_examples=40, deadline=None)
 def test_mirror_twice_is_the_identity(clip: np.ndarray) -> None:
-    np.testing.assert_array_equal(streams.mirror(streams.mirror(clip)), clip)
-    np.testing.assert_allclose(streams.mirror(streams.mirror(clip, 512), 512), clip, atol=1e-3)
+    np.testing.assert_array_equal(streams.mirror_nodes(streams.mirror_nodes(clip)), clip)
+    np.testing.assert_allclose(streams.mirror_nodes(streams.mirror_nodes(clip, 512), 512), clip, atol=1e-3)
 
 
 @given(clips)
 @settings(max_examples=20, deadline=None)
 def test_mirror_commutes_with_bones_up_to_the_sign_of_x(clip: np.ndarray) -> None:
     np.testing.assert_allclose(
-        streams.to_bone(streams.mirror(clip)), streams.mirror(streams.to_bone(clip)), atol=1e-3
+        streams.to_bone(streams.mirror_nodes(clip)), streams.mirror_nodes(streams.to_bone(clip)), atol=1e-3
     )
 
 

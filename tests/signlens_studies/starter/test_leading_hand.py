@@ -14,7 +14,7 @@ from made_runs import untrained  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from signlens.models.inputs import network_input  # noqa: E402
-from signlens.skeleton.normalise import WHOLE_BODY_INDEX, mirror, prepare  # noqa: E402
+from signlens.skeleton.normalise import WHOLE_BODY_INDEX, mirror_joints, prepare  # noqa: E402
 from signlens.training.pieces import load_network  # noqa: E402
 from signlens_studies.commands.starter import app  # noqa: E402
 from signlens_studies.starter import leading_hand  # noqa: E402
@@ -66,7 +66,7 @@ def test_the_second_view_is_the_clip_in_a_mirror_and_only_where_there_is_doubt(r
     for place, row in enumerate(rows):
         clip = prepare(opened.source.points(int(row), WHOLE_BODY_INDEX), 12)
         assert doubt[place, 0] == pytest.approx(clip.doubt)
-        views = [(clip.joints, clip.visible), mirror(clip.joints, clip.visible)]
+        views = [(clip.joints, clip.visible), mirror_joints(clip.joints, clip.visible)]
         with torch.no_grad():
             one, other = (
                 model(torch.from_numpy(network_input("slgcn", "bone", j[None], s[None])))[0].numpy()[0]
