@@ -44,8 +44,8 @@ def signer(
 ) -> None:
     """Render a sign by a drawn signer: for tests and demonstration, not for learning to sign."""
     with errors_to_exit_codes():
-        from signlens.signer import DEFAULT_IDENTITY
-        from signlens.signer.film import NOTE, film_sign
+        from signlens.signer import DEFAULT_IDENTITY, render_sign
+        from signlens.signer.film import NOTE, check_video_path, film_sign
 
         if listing:
             found = _listing()
@@ -62,10 +62,10 @@ def signer(
             lacking = "SIGN" if sign is None else "--out"
             raise UsageError(lacking, "is not given", "signlens signer SIGN --out clip.mp4 (or --list)")
         width, height = _parse_size(size)
+        check_video_path(out)
         with ProgressBar() as bar:
-            made = film_sign(
+            clip = render_sign(
                 sign,
-                out,
                 yaw_degrees=yaw,
                 expression=expression,
                 identity=identity or DEFAULT_IDENTITY,
@@ -74,11 +74,10 @@ def signer(
                 fps=fps,
                 seed=seed,
                 grain=grain,
-                quality=quality,
-                truth=truth,
                 workers=workers,
                 progress=lambda done, total: bar(done, total, sign),
             )
+            made = film_sign(clip, out, quality=quality, truth=truth)
         if as_json:
             print_json(made)
         else:

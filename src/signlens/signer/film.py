@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from signlens.errors import InputRejected, UsageError
 from signlens.files import whole_file
-from signlens.signer.render import DEFAULT_IDENTITY, render_sign
+from signlens.signer.render import Rendered
 
 NOTE = (
     "Rendered signs are for tests and demonstration; they teach no one to sign. "
@@ -115,77 +115,40 @@ def write_video(
 
 
 def film_sign(
-    sign: str,
-    out: str | Path,
-    *,
-    yaw_degrees: float = 0.0,
-    expression: str = "neutral",
-    identity: str = DEFAULT_IDENTITY,
-    width: int = 640,
-    height: int = 480,
-    fps: float = 25.0,
-    seed: int = 0,
-    grain: float = 0.0,
-    quality: int = 20,
-    truth: str | Path | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    clip: Rendered, out: str | Path, *, quality: int = 20, truth: str | Path | None = None
 ) -> dict[str, Any]:
-    """Render one sign to a video, and its truth beside it where asked.
+    """Write a rendered sign to a video, and its truth beside it where asked.
 
     Args:
-        sign: Gloss of a shipped sign, or the path of a sign's ``.toml`` file.
+        clip: From `render_sign`.
         out: Video to write (``.mp4``, ``.mkv`` or ``.mov``).
-        yaw_degrees: Turn of the body to the signer's left.
-        expression: A name of `EXPRESSIONS`, or several joined by ``+``.
-        identity: Who signs.
-        width: Pixels across.
-        height: Pixels down.
-        fps: Frames per second.
-        seed: 0 is the sign as written; others vary it a little.
-        grain: Grain of the camera, 0..1.
         quality: Constant rate factor of the video: lower is better and larger.
         truth: ``.npz`` to write, or None.
-        workers: Threads; None for one a core.
-        progress: Called with (frames done, frames in all).
 
     Returns:
         A plain summary: out, truth, sign, identity, expression, yaw_degrees, frames, fps, width,
         height, duration_s.
 
     Raises:
-        UsageError: An unknown name or a value out of range.
-        InputRejected: A file cannot be read or written.
-        PartMissing: numba is not installed.
+        InputRejected: A file cannot be written.
     """
     check_video_path(out)
-    clip = render_sign(
-        sign,
-        yaw_degrees=yaw_degrees,
-        expression=expression,
-        identity=identity,
-        width=width,
-        height=height,
-        fps=fps,
-        seed=seed,
-        grain=grain,
-        workers=workers,
-        progress=progress,
-    )
+    facts = clip.truth
     if truth is not None:
-        clip.truth.save(truth)
-    comment = f"signlens signer: {clip.sign}, {clip.identity}, {expression}, yaw {yaw_degrees:g}. {NOTE}"
-    frames = write_video(clip, out, fps=fps, quality=quality, comment=comment)
+        facts.save(truth)
+    yaw = clip.performance.yaw
+    comment = f"signlens signer: {facts.sign}, {facts.identity}, {clip.expression}, yaw {yaw:g}. {NOTE}"
+    frames = write_video(clip, out, fps=clip.fps, quality=quality, comment=comment)
     return {
         "out": str(out),
         "truth": None if truth is None else str(truth),
-        "sign": clip.sign,
-        "identity": clip.identity,
-        "expression": expression,
-        "yaw_degrees": yaw_degrees,
+        "sign": facts.sign,
+        "identity": facts.identity,
+        "expression": clip.expression,
+        "yaw_degrees": yaw,
         "frames": frames,
-        "fps": fps,
-        "width": width // 2 * 2,
-        "height": height // 2 * 2,
-        "duration_s": round(frames / fps, 3),
+        "fps": clip.fps,
+        "width": facts.width // 2 * 2,
+        "height": facts.height // 2 * 2,
+        "duration_s": round(frames / clip.fps, 3),
     }

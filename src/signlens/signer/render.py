@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from types import ModuleType
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from signlens.errors import UsageError
 from signlens.optional import require_extra
 from signlens.signer.body import BodyPose
-from signlens.signer.face import PARAMETER_NAMES, parse_expression
+from signlens.signer.face import parse_expression
 from signlens.signer.identity import Identity, find_identity
 from signlens.signer.notation import find_sign
 from signlens.signer.performance import Performance, perform
@@ -123,45 +124,73 @@ def render_pose_frame(
 class Rendered:
     """A clip in the making: iterate over it to get the frames.
 
+    Frames are drawn while they are iterated over, several at once, and come in order; the result is the
+    same whatever the number of workers.
+
     Attributes:
-        sign: Gloss.
-        identity: Name of the signer.
+        performance: The sign, placed on a body.
+        identity: The signer.
         expression: As asked for.
-        yaw_degrees: Turn of the body to the signer's left.
-        width: Pixels across.
-        height: Pixels down.
-        fps: Frames per second.
-        frames: Number of frames.
+        camera: Where it is seen from.
+        times: (T,) seconds of the frames.
         truth: Where everything is in every frame; known before a frame is drawn.
+        grain: Grain of the camera, 0..1.
+        smooth: Extra rays per pixel along edges.
+        seed: Of the grain.
+        workers: Threads.
+        progress: Called with (frames done, frames in all) after every frame.
     """
 
-    sign: str
-    identity: str
+    performance: Performance
+    identity: Identity
     expression: str
-    yaw_degrees: float
-    width: int
-    height: int
-    fps: float
-    frames: int
+    camera: Camera
+    times: NDArray[np.float64]
     truth: Truth
-    _draw: Callable[[], Iterator[NDArray[np.uint8]]]
-    _depth: Callable[[int], NDArray[np.float32]]
+    grain: float
+    smooth: int
+    seed: int
+    workers: int
+    progress: Progress | None
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.truth.fps
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Frames in order, each (height, width, 3) uint8 RGB."""
-        return self._draw()
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="signer") as pool:
+            waiting: deque[Future[NDArray[np.uint8]]] = deque()
+            numbers = iter(range(len(self)))
+            try:
+                for done in range(len(self)):
+                    for i in islice(numbers, 2 * self.workers - len(waiting)):
+                        waiting.append(pool.submit(self._frame, i))
+                    yield waiting.popleft().result()
+                    if self.progress is not None:
+                        self.progress(done + 1, len(self))
+            finally:
+                for future in waiting:
+                    future.cancel()
 
     def __len__(self) -> int:
         """Number of frames."""
-        return self.frames
+        return len(self.times)
 
     def depths(self) -> Iterator[NDArray[np.float32]]:
         """True depth of the frames in order, see `depth_picture`."""
-        return (self._depth(i) for i in range(self.frames))
+        return (depth_picture(self._scene(i), self.camera) for i in range(len(self)))
 
     def to_array(self) -> NDArray[np.uint8]:
         """All frames at once: (frames, height, width, 3) uint8 RGB."""
         return np.stack(list(self))
+
+    def _scene(self, i: int) -> Scene:
+        return build_scene(self.performance.pose(float(self.times[i])), self.identity, self.grain)
+
+    def _frame(self, i: int) -> NDArray[np.uint8]:
+        return draw(self._scene(i), self.camera, smooth=self.smooth, seed=self.seed * 100003 + i)
 
 
 def render_sign(
@@ -181,9 +210,6 @@ def render_sign(
     workers: int | None = None,
 ) -> Rendered:
     """Render one sign.
-
-    Frames are drawn while they are iterated over, several at once, and come in order; the
-    result is the same whatever the number of workers.
 
     Args:
         sign: Gloss of a shipped sign, or the path of a sign's ``.toml`` file.
@@ -229,49 +255,7 @@ def render_sign(
     truth = collect(
         truths, sign=performance.sign.gloss, identity=who.name, expression=expression, fps=fps, camera=camera
     )
-
-    def one(i: int) -> NDArray[np.uint8]:
-        return draw(
-            _scene_at(performance, who, float(times[i]), grain), camera, smooth=smooth, seed=seed * 100003 + i
-        )
-
-    def depth(i: int) -> NDArray[np.float32]:
-        return depth_picture(_scene_at(performance, who, float(times[i]), grain), camera)
-
-    def frames_in_order() -> Iterator[NDArray[np.uint8]]:
-        threads = workers or os.cpu_count() or 1
-        with ThreadPoolExecutor(threads, thread_name_prefix="signer") as pool:
-            waiting: deque[Future[NDArray[np.uint8]]] = deque()
-            try:
-                sent = 0
-                for done in range(count):
-                    while sent < count and len(waiting) < 2 * threads:
-                        waiting.append(pool.submit(one, sent))
-                        sent += 1
-                    yield waiting.popleft().result()
-                    if progress is not None:
-                        progress(done + 1, count)
-            finally:
-                for future in waiting:
-                    future.cancel()
-
+    threads = workers or os.cpu_count() or 1
     return Rendered(
-        performance.sign.gloss,
-        who.name,
-        expression,
-        yaw_degrees,
-        width,
-        height,
-        fps,
-        count,
-        truth,
-        frames_in_order,
-        depth,
+        performance, who, expression, camera, times, truth, grain, smooth, seed, threads, progress
     )
-
-
-def _scene_at(performance: Performance, identity: Identity, t: float, grain: float) -> Scene:
-    return build_scene(performance.pose(t), identity, grain)
-
-
-__all__ = ["PARAMETER_NAMES", "Rendered", "depth_picture", "draw", "render_pose_frame", "render_sign"]

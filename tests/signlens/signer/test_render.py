@@ -201,10 +201,8 @@ def test_wrong_arguments_are_usage_errors(options: dict[str, object]) -> None:
 
 
 def test_the_command_writes_video_and_truth(tmp_path: Path) -> None:
-    summary = film_sign(
-        "yes", tmp_path / "c.mp4", width=96, height=72, fps=5, yaw_degrees=30, expression="happy",
-        identity="ren", truth=tmp_path / "t.npz",
-    )  # fmt: skip
+    clip = render_sign("yes", width=96, height=72, fps=5, yaw_degrees=30, expression="happy", identity="ren")
+    summary = film_sign(clip, tmp_path / "c.mp4", truth=tmp_path / "t.npz")
     truth = Truth.load(tmp_path / "t.npz")
     with av.open(str(tmp_path / "c.mp4")) as container:
         count = sum(1 for _ in container.decode(video=0))
