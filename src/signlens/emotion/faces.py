@@ -101,11 +101,6 @@ class FaceAlbum:
         place = np.abs(there[None, :] - np.asarray(frames)[:, None]).argmin(axis=1)
         return np.unique(there[place])
 
-    def keep_only(self, frames: NDArray[np.int64]) -> None:
-        """Let go of all other frames."""
-        wanted = {int(i) for i in frames}
-        self._kept = {i: kept for i, kept in self._kept.items() if i in wanted}
-
     def faces(self, points: NDArray[np.floating], frames: NDArray[np.int64]) -> FaceFrames:
         """Points of some frames, with the windows that there are.
 
