@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from signlens.errors import InputRejected
 from signlens.orientation.frame import SignerFrame
 from signlens.pose.clip import LEFT_HAND, RIGHT_HAND, PoseClip
+from signlens.signing.intensity import measure_intensity
 from signlens_studies.emosign.baselines.materials import Array
 
 MEASURES: tuple[str, ...] = (
@@ -27,7 +28,7 @@ MEASURES: tuple[str, ...] = (
     "size_height",
     "path_length",
     "repetition",
-    "repetition_period",
+    "repetitions",
     "space_reach",
     "space_height",
     "space_above_shoulders",
@@ -44,8 +45,6 @@ RATE = 25.0
 """Hertz at which positions are laid out evenly before anything is measured."""
 HOLD_SPEED = 0.5
 """Shoulder widths a second below which a hand counts as held."""
-PERIODS_S = (0.16, 1.2)
-"""Shortest and longest period, in seconds, at which a movement counts as repeated."""
 
 _LEFT_WRIST, _RIGHT_WRIST = 9, 10
 _FINGERTIPS = (4, 8, 12, 16, 20)
@@ -78,40 +77,6 @@ def _speed(track: Array) -> Array:
     return np.asarray(np.linalg.norm(np.diff(track, axis=0), axis=1) * RATE)
 
 
-def repetition(track: Array) -> tuple[float, float]:
-    """How much a movement repeats itself, and its period.
-
-    The highest local peak of the velocity's normalised autocorrelation within `PERIODS_S`: near 1 for
-    a movement that goes around in circles or to and fro, near 0 for one that does not come back.
-
-    Args:
-        track: (M, 2) positions at `RATE`; NaN where there is none.
-
-    Returns:
-        The peak, 0..1, and its lag in seconds; (0, NaN) when there is no peak.
-    """
-    steps = np.diff(track, axis=0)
-    known = np.isfinite(steps).all(axis=1)
-    if known.sum() < 4:
-        return 0.0, float("nan")
-    steps = np.where(known[:, None], steps - steps[known].mean(axis=0), 0.0)
-    if float((steps**2).sum()) < 1e-8:
-        return 0.0, float("nan")
-    lags = np.arange(1, min(round(PERIODS_S[1] * RATE) + 2, len(steps) - 2))
-    found = []
-    for lag in lags:
-        a, b = steps[:-lag], steps[lag:]
-        size = np.sqrt((a**2).sum() * (b**2).sum())
-        # Few steps overlap at long lags; what is left of so little says nothing.
-        found.append(float((a * b).sum() / size) if size > 1e-9 and len(a) >= lag else 0.0)
-    best, period = 0.0, float("nan")
-    for i in range(1, len(found) - 1):
-        peak = found[i] > best and found[i] >= found[i - 1] and found[i] >= found[i + 1]
-        if peak and lags[i] / RATE >= PERIODS_S[0]:
-            best, period = found[i], float(lags[i] / RATE)
-    return min(best, 1.0), period
-
-
 def _percentile(values: Array, q: float) -> float:
     known = values[np.isfinite(values)]
     return float(np.percentile(known, q)) if len(known) else float("nan")
@@ -130,7 +95,8 @@ def signing_measures(clip: PoseClip) -> dict[str, float]:
     - ``hold_share``: share of time below `HOLD_SPEED`.
     - ``size_width``, ``size_height``: extents of the wrists' places (5th to 95th percentile), the larger of
       the two hands; ``path_length``: way of both wrists for a second of clip.
-    - ``repetition`` (0..1), ``repetition_period`` (seconds): see `repetition`; of the hand that repeats more.
+    - ``repetition`` (how regularly, 0..1), ``repetitions`` (how often): see
+      `signlens.signing.intensity.Intensity`.
     - ``space_reach``: 95th percentile of the wrists' distance from the middle of the shoulders;
       ``space_height``: 95th percentile of how far above it they come; ``space_above_shoulders``: share of
       time that a wrist is above it; ``hands_apart``: mean distance of the wrists.
@@ -165,7 +131,9 @@ def signing_measures(clip: PoseClip) -> dict[str, float]:
     seconds = max(len(middle) - 1, 1) / RATE
     extents = np.array([[_percentile(w[:, a], 95) - _percentile(w[:, a], 5) for a in (0, 1)] for w in wrists])
     largest = [float(np.nanmax(c)) if np.isfinite(c).any() else float("nan") for c in extents.T]
-    repeated = max((repetition(w) for w in wrists), key=lambda found: found[0])
+    intensity = measure_intensity(clip, frame)
+    once = (0.0, 1.0) if len(known) else (float("nan"), float("nan"))
+    repeated = once if intensity is None else (intensity.periodicity, float(intensity.repetitions))
     above = np.array([w[:, 1] < 0 for w in wrists]).any(axis=0)
     shown = np.isfinite(wrists[0]).all(axis=1) | np.isfinite(wrists[1]).all(axis=1)
     neck = -(nose - middle)[:, 1]
@@ -177,8 +145,8 @@ def signing_measures(clip: PoseClip) -> dict[str, float]:
         "size_width": largest[0],
         "size_height": largest[1],
         "path_length": float(ways.sum() / seconds) if len(known) else float("nan"),
-        "repetition": repeated[0] if len(known) else float("nan"),
-        "repetition_period": repeated[1],
+        "repetition": repeated[0],
+        "repetitions": repeated[1],
         "space_reach": _percentile(np.linalg.norm(place, axis=1), 95),
         "space_height": _percentile(-place[:, 1], 95),
         "space_above_shoulders": float(above[shown].mean()) if shown.any() else float("nan"),
