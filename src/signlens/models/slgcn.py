@@ -1,13 +1,12 @@
-"""SL-GCN: the skeleton network of SAM-SLR, in PyTorch.
+"""SL-GCN: the skeleton network of SAM-SLR, in PyTorch; it reads as the paper's figure.
 
-Written from the description of Jiang et al., "Skeleton Aware Multi-modal Sign Language
-Recognition" (CVPR workshops 2021), section 3.2: decoupled spatial graph convolution,
-spatial-temporal-channel attention, temporal convolution, and DropGraph. The paper's
-configuration has exactly 4,294,502 trainable parameters at 2,000 classes.
+Written from the description of Jiang et al., "Skeleton Aware Multi-modal Sign Language Recognition" (CVPR
+workshops 2021), section 3.2: a block is a decoupled spatial graph convolution, attention over nodes, time and
+channels, a convolution over time, DropGraph and a skip connection; ten blocks and a classifier are the
+network. The paper's configuration has exactly 4,294,502 trainable parameters at 2,000 classes.
 
-Clips come as (N, C, T, V): clips, channels, frames, nodes. Inside, activations are (C, V, N, T), for speed:
-a linear map over channels is then one matrix product for the whole batch, the mixing of nodes one product a
-channel, the temporal convolution one image of V N rows and T columns, and nothing is copied in between.
+Activations are (N, C, T, V): clips, channels, frames, nodes. Models in use run in ONNX Runtime
+(`signlens.training.folding` has what makes them fast).
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from signlens.errors import UsageError
-from signlens.models.channel_norm import ChannelNorm, NormalisedMixing
-from signlens.models.frequency_convolution import FrequencyConvolution, frequencies_pay
 from signlens.skeleton.graph import GRAPHS, Graph
 
 
@@ -114,37 +111,13 @@ class TemporalConv(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1) -> None:
         super().__init__(in_channels, out_channels, (kernel, 1), (stride, 1), (kernel // 2, 0))
         nn.init.kaiming_normal_(self.weight, mode="fan_out")
-        nn.init.zeros_(_bias(self))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(C, V, N, T) to (C', V, N, T / stride)."""
-        channels, nodes, clips, frames = x.shape
-        stride, bias = self.stride[0], _bias(self)
-        if self.kernel_size[0] == 1:
-            y = torch.addmm(bias[:, None], self.weight[..., 0, 0], x[..., ::stride].reshape(channels, -1))
-        elif self.training and _by_transforms(x, self.out_channels, self.kernel_size[0], stride):
-            return torch.as_tensor(FrequencyConvolution.apply(x, self.weight[..., 0], bias, stride))
-        else:
-            image = x.reshape(1, channels, nodes * clips, frames)
-            y = F.conv2d(image, self.weight.transpose(2, 3), bias, (1, stride), (0, self.kernel_size[0] // 2))
-        return y.view(self.out_channels, nodes, clips, -1)
+        zero_bias(self)
 
 
-def _by_transforms(x: Tensor, out_channels: int, kernel: int, stride: int) -> bool:
-    """Whether a convolution over time of (C, V, N, T) is done by transforms: on processors, where they pay.
-
-    Half precision has its own fast products there, and keeps too few digits for a spectrum.
-    """
-    plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    if not plain or torch.is_autocast_enabled("cpu"):
-        return False
-    return frequencies_pay(max(len(x), out_channels), kernel, x.shape[3], stride)
-
-
-def _bias(layer: nn.Conv1d | nn.Conv2d) -> Tensor:
-    if layer.bias is None:
-        raise AssertionError("every convolution here carries a bias")
-    return layer.bias
+def zero_bias(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> None:
+    """Start a layer's constants at 0."""
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
 
 
 class DecoupledGraphConv(nn.Module):
@@ -160,19 +133,18 @@ class DecoupledGraphConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, groups: int, graph: Graph) -> None:
         super().__init__()
         start = torch.from_numpy(graph.adjacency())
-        self.subsets, self.nodes = start.shape[0], start.shape[1]
-        self.out_channels, self.groups = out_channels, groups
+        self.subsets, self.groups = len(start), groups
         self.adjacency = nn.Parameter(start[:, None].repeat(1, groups, 1, 1))
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels * self.subsets))
         nn.init.normal_(self.weight, 0, math.sqrt(0.5 / (out_channels * self.subsets)))
         self.bias = nn.Parameter(torch.full((out_channels * self.subsets,), 1e-6))
-        self.feature_norm = NormalisedMixing(out_channels, self.subsets)
-        self.norm = ChannelNorm(out_channels)
+        self.feature_norm = nn.BatchNorm2d(out_channels * self.subsets)
+        self.norm = nn.BatchNorm2d(out_channels)
         nn.init.constant_(self.norm.weight, 1e-6)
         self.skip: nn.Module = (
             nn.Identity()
             if in_channels == out_channels
-            else nn.Sequential(TemporalConv(in_channels, out_channels), ChannelNorm(out_channels))
+            else nn.Sequential(TemporalConv(in_channels, out_channels), nn.BatchNorm2d(out_channels))
         )
 
     def normalised_adjacency(self) -> Tensor:
@@ -180,14 +152,13 @@ class DecoupledGraphConv(nn.Module):
         return self.adjacency / (self.adjacency.sum(dim=2, keepdim=True) + 0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(C, V, N, T) to (C', V, N, T)."""
-        channels, v, n, t = x.shape
-        # Features (C' * 3, V * N * T), the three subsets of a channel next to each other, so that mixing
-        # is one product a channel: (V, 3 V) @ (3 V, N * T).
-        weight = self.weight.view(channels, self.subsets, self.out_channels).permute(2, 1, 0)
-        features = weight.reshape(-1, channels) @ x.reshape(channels, -1)
-        mixed = self.feature_norm(features.view(-1, v, n * t), self.normalised_adjacency(), self.bias)
-        return self.norm(mixed.view(-1, v, n, t)).add_(self.skip(x)).relu_()
+        """(N, C, T, V) to (N, C', T, V)."""
+        n, _, t, v = x.shape
+        features = self.feature_norm(F.conv2d(x, self.weight.t()[..., None, None], self.bias))
+        # Subset k of channel c = q * groups + g is mixed by the matrix of k and g.
+        features = features.view(n, self.subsets, -1, self.groups, t, v)
+        mixed = torch.einsum("nkqgtv,kgvw->nqgtw", features, self.normalised_adjacency())
+        return F.relu(self.norm(mixed.reshape(n, -1, t, v)) + self.skip(x))
 
 
 class STCAttention(nn.Module):
@@ -203,29 +174,21 @@ class STCAttention(nn.Module):
         spatial_kernel = nodes if nodes % 2 else nodes - 1
         self.spatial = nn.Conv1d(channels, 1, spatial_kernel, padding=spatial_kernel // 2)
         nn.init.xavier_normal_(self.spatial.weight)
-        nn.init.zeros_(_bias(self.spatial))
         self.temporal = nn.Conv1d(channels, 1, 9, padding=4)
         nn.init.zeros_(self.temporal.weight)
-        nn.init.zeros_(_bias(self.temporal))
         self.squeeze = nn.Linear(channels, channels // 2)
         nn.init.kaiming_normal_(self.squeeze.weight)
-        nn.init.zeros_(self.squeeze.bias)
         self.excite = nn.Linear(channels // 2, channels)
         nn.init.zeros_(self.excite.weight)
-        nn.init.zeros_(self.excite.bias)
+        for layer in (self.spatial, self.temporal, self.squeeze, self.excite):
+            zero_bias(layer)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(C, V, N, T) to the same shape."""
-        # Sums, not means: the gradient of a sum is not written out to full size.
-        mean = x.sum(dim=3) / x.shape[3]
-        over_nodes = 1 + torch.sigmoid(self.spatial(mean.permute(2, 0, 1)))  # (N, 1, V)
-        x = x * over_nodes.permute(1, 2, 0)[..., None]
-        # The other two gates see means over the nodes only: they are worked out there and applied at once.
-        mean = (x.sum(dim=1) / x.shape[1]).transpose(0, 1)  # (N, C, T)
-        over_time = 1 + torch.sigmoid(self.temporal(mean))  # (N, 1, T)
-        squeezed = F.relu(self.squeeze((mean * over_time).mean(dim=2)))
-        over_channels = 1 + torch.sigmoid(self.excite(squeezed))  # (N, C)
-        return x * (over_channels[..., None] * over_time).transpose(0, 1)[:, None]
+    def forward(self, y: Tensor) -> Tensor:
+        """(N, C, T, V) to the same shape."""
+        y = y * (1 + torch.sigmoid(self.spatial(y.mean(dim=2)))[:, :, None, :])
+        y = y * (1 + torch.sigmoid(self.temporal(y.mean(dim=3)))[:, :, :, None])
+        gate = self.excite(F.relu(self.squeeze(y.mean(dim=(2, 3)))))
+        return y * (1 + torch.sigmoid(gate)[:, :, None, None])
 
 
 class DropGraph(nn.Module):
@@ -246,32 +209,39 @@ class DropGraph(nn.Module):
         )
 
     def forward(self, x: Tensor, keep: float) -> Tensor:
-        """(C, V, N, T); keep is the share of activations to keep, 0..1. The identity in evaluation."""
+        """(N, C, T, V); keep is the share of activations to keep, 0..1. The identity in evaluation."""
         if not self.training or keep >= 1:
             return x
-        return self._drop_time(self._drop_nodes(x, keep), keep)
+        return self.drop_time(self.drop_nodes(x, keep), keep)
 
-    def _drop_nodes(self, x: Tensor, keep: float) -> Tensor:
-        strength = x.detach().abs().mean(dim=(0, 3)).t().contiguous()  # (N, V)
-        strength = strength / strength.sum() * strength.numel()
+    def drop_nodes(self, x: Tensor, keep: float) -> Tensor:
+        """A node that is drawn goes with its neighbours; strong nodes are drawn more often."""
         # 1.92 is the mean number of neighbours of a node in the 27-node tree (2 * 26 / 27); larger
         # trees come to at most 2.
-        seed_rate = (1 - keep) / (1 + 1.92)
-        seeds = torch.bernoulli((strength * seed_rate).clamp(max=1.0))
-        mask = (seeds @ self.neighbours < 0.001).to(x.dtype).t()[:, :, None]  # (V, N, 1)
-        return x * (mask * (mask.numel() / mask.sum().clamp(min=1.0)))
+        seeds = _draw(x.detach().abs().mean(dim=(1, 2)), (1 - keep) / (1 + 1.92))  # (N, V)
+        mask = (seeds @ self.neighbours < 0.001).to(x.dtype)
+        return x * _rescaled(mask)[:, None, None, :]
 
-    def _drop_time(self, x: Tensor, keep: float) -> Tensor:
-        strength = x.detach().abs().mean(dim=(0, 1))  # (N, T)
-        strength = strength / strength.sum().clamp(min=1e-12) * strength.numel()
-        seeds = torch.bernoulli((strength * ((1 - keep) / self.block)).clamp(max=1.0))
+    def drop_time(self, x: Tensor, keep: float) -> Tensor:
+        """A frame that is drawn goes with those around it."""
+        seeds = _draw(x.detach().abs().mean(dim=(1, 3)), (1 - keep) / self.block)  # (N, T)
         dropped = F.max_pool1d(seeds[:, None], self.block, stride=1, padding=self.block // 2)
-        mask = (1 - dropped[:, 0]).to(x.dtype)
-        return x * (mask * (mask.numel() / mask.sum().clamp(min=1.0)))
+        return x * _rescaled((1 - dropped[:, 0]).to(x.dtype))[:, None, :, None]
+
+
+def _draw(strength: Tensor, rate: float) -> Tensor:
+    """Zeros and ones, a one with the rate in the mean and in proportion to the strength."""
+    share = strength / strength.sum().clamp(min=1e-12) * strength.numel()
+    return torch.bernoulli((share * rate).clamp(max=1.0))
+
+
+def _rescaled(mask: Tensor) -> Tensor:
+    """The mask, scaled so that the mean activation stays."""
+    return mask * (mask.numel() / mask.sum().clamp(min=1.0))
 
 
 class Block(nn.Module):
-    """Graph convolution, attention, temporal convolution, skip connection, ReLU."""
+    """Graph convolution, attention, convolution over time, DropGraph, skip connection, ReLU."""
 
     def __init__(
         self, in_channels: int, out_channels: int, stride: int, config: SLGCNConfig, *, skip: bool, drop: bool
@@ -282,24 +252,24 @@ class Block(nn.Module):
         self.graph_conv = DecoupledGraphConv(in_channels, out_channels, groups, graph)
         self.attention = STCAttention(out_channels, len(graph.nodes)) if config.attention else nn.Identity()
         self.temporal = TemporalConv(out_channels, out_channels, config.temporal_kernel, stride)
-        self.temporal_norm = ChannelNorm(out_channels)
+        self.temporal_norm = nn.BatchNorm2d(out_channels)
         self.has_skip = skip
         self.skip: nn.Module = nn.Identity()
         if skip and (in_channels != out_channels or stride != 1):
             self.skip = nn.Sequential(
-                TemporalConv(in_channels, out_channels, stride=stride), ChannelNorm(out_channels)
+                TemporalConv(in_channels, out_channels, stride=stride), nn.BatchNorm2d(out_channels)
             )
         self.drop = DropGraph(config.drop_block, graph) if drop else None
 
     def forward(self, x: Tensor, keep: float) -> Tensor:
-        """(C, V, N, T) to (C', V, N, T / stride)."""
+        """(N, C, T, V) to (N, C', T / stride, V)."""
         y = self.temporal_norm(self.temporal(self.attention(self.graph_conv(x))))
         if self.drop is not None:
             y = self.drop(y, keep)
         if self.has_skip:
             skip = self.skip(x)
-            y = y.add_(skip if self.drop is None else self.drop(skip, keep))
-        return y.relu_()
+            y = y + (skip if self.drop is None else self.drop(skip, keep))
+        return F.relu(y)
 
 
 class SLGCN(nn.Module):
@@ -342,10 +312,10 @@ class SLGCN(nn.Module):
         """(N, 3, T, V) to the embedding before the classifier, (N, last channels)."""
         n, c, t, v = x.shape
         x = self.input_norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t))
-        x = x.view(n, v, c, t).permute(2, 1, 0, 3).contiguous()
+        x = x.view(n, v, c, t).permute(0, 2, 3, 1).contiguous()
         for block in self.blocks:
             x = block(x, self.keep)
-        return x.mean(dim=(1, 3)).t()
+        return x.mean(dim=(2, 3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, T, V) to logits (N, classes) and embedding (N, last channels)."""

@@ -15,8 +15,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from signlens.models.channel_norm import ChannelNorm, NormalisedMixing
-
 
 @dataclass(frozen=True)
 class World:
@@ -95,16 +93,14 @@ class SharedBatchNorm(nn.Module):
         for name, buffer in layer.named_buffers(recurse=False):
             self.register_buffer(name, buffer)
         self.eps, self.momentum = layer.eps, 0.1 if layer.momentum is None else layer.momentum
-        self.channels_first = isinstance(layer, ChannelNorm)  # SL-GCN's own layer
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, ...), or (C, ...) where channels come first, to the same shape."""
-        channel = 0 if self.channels_first else 1
-        shape = [-1 if axis == channel else 1 for axis in range(x.dim())]
+        """(N, C, ...) to the same shape."""
+        shape = [1, -1, *[1] * (x.dim() - 2)]
         if self.training:
-            axes = [axis for axis in range(x.dim()) if axis != channel]
+            axes = [0, *range(2, x.dim())]
             values = x.float()
-            channels = values.shape[channel]
+            channels = values.shape[1]
             count = values.new_tensor([values.numel() / channels])
             sums = _all_reduce(torch.cat([values.sum(axes), (values * values).sum(axes), count]))
             total = sums[-1]
@@ -118,11 +114,6 @@ class SharedBatchNorm(nn.Module):
             mean, variance = self.running_mean, self.running_var
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return x * scale.view(shape) + (self.bias - mean * scale).view(shape)
-
-
-def _sum_in_place(value: Tensor) -> Tensor:
-    dist.all_reduce(value)
-    return value
 
 
 def _all_reduce(value: Tensor) -> Tensor:
@@ -147,9 +138,7 @@ class _Sum(torch.autograd.Function):
 def share_batch_norm(model: nn.Module) -> nn.Module:
     """Make every batch normalisation one over all processes; names in the state stay."""
     for name, child in model.named_children():
-        if isinstance(child, NormalisedMixing):
-            child.total = _sum_in_place
-        elif isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             setattr(model, name, SharedBatchNorm(child))
         else:
             share_batch_norm(child)

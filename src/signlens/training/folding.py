@@ -2,7 +2,7 @@
 
 The same function as `signlens.models.slgcn` in evaluation, in float32 to rounding. What is left of a
 block is two products over channels and nodes, three gates, one convolution over time and the skip; that
-is what `signlens.training.export` writes. Activations are (N, C, V, T), so that nothing is moved in
+is what `signlens.training.onnx_export` writes. Activations are (N, C, V, T), so that nothing is moved in
 memory and no product looks beyond its own clip.
 """
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from signlens.models.channel_norm import ChannelNorm
 from signlens.models.slgcn import SLGCN, Block, DecoupledGraphConv, STCAttention, TemporalConv
 
 
@@ -39,7 +38,8 @@ class FoldedGraphConv(nn.Module):
 
     def __init__(self, layer: DecoupledGraphConv) -> None:
         super().__init__()
-        subsets, channels, self.nodes = layer.subsets, layer.out_channels, layer.nodes
+        subsets, channels = layer.subsets, len(layer.norm.weight)
+        self.nodes = layer.adjacency.shape[-1]
         scale, shift = scale_and_shift(layer.feature_norm)
         weight = layer.weight.double() * scale
         bias = (layer.bias.double() * scale + shift).view(subsets, channels)
@@ -74,7 +74,7 @@ class FoldedGraphConv(nn.Module):
 def folded_conv(layers: Iterable[nn.Module]) -> nn.Conv2d:
     """A convolution over time and the norm after it, as one convolution over (V, T) images."""
     conv, norm = layers
-    if not isinstance(conv, TemporalConv) or not isinstance(norm, ChannelNorm):
+    if not isinstance(conv, TemporalConv) or not isinstance(norm, nn.BatchNorm2d):
         raise AssertionError("what is folded is a convolution and its norm")
     scale, shift = scale_and_shift(norm)
     kernel, stride = conv.kernel_size[0], conv.stride[0]
