@@ -1,7 +1,9 @@
 import numpy as np
 
-from signlens.signing.rest import cut_to_signing
-from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND
+from signlens.orientation.frame import SignerFrame
+from signlens.pose import PoseClip, Provenance
+from signlens.signing.rest import at_rest, cut_to_signing
+from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, WHOLE_BODY_INDEX
 
 
 def recording(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -82,3 +84,31 @@ def test_a_hand_that_comes_into_view_to_sign_is_signing() -> None:
     right[8:22, 0] = np.linspace(-0.3, 0.3, 14)
     cut = cut_to_signing(recording(np.full((30, 2), np.nan), right))
     assert not cut.only_rest
+
+
+def whole_body(right: np.ndarray) -> PoseClip:
+    """The recording as a clip of 133 keypoints, the body's right wrist where the right hand is."""
+    points = recording(still(len(right), 0.3, 2), right)
+    keypoints = np.full((len(points), 133, 4), np.nan, np.float32)
+    keypoints[..., 3] = 0
+    keypoints[:, WHOLE_BODY_INDEX] = points
+    keypoints[:, 10] = keypoints[:, 112]
+    times = np.arange(len(points)) / 25
+    return PoseClip(keypoints, None, times, 25.0, 640, 480, Provenance("made", ""))
+
+
+def test_the_face_is_at_rest_before_the_hands_rise_and_after_they_are_down() -> None:
+    clip = whole_body(rise(6, 9))
+    frame = SignerFrame.of(clip.keypoints)
+    assert np.flatnonzero(at_rest(clip, frame)).tolist() == [*range(6), *range(15, 21)]
+    # A hand that is lost for a moment while it signs makes no rest.
+    clip.keypoints[9:11, [10, *range(112, 133)], 3] = 0
+    assert np.flatnonzero(at_rest(clip, frame)).tolist() == [*range(6), *range(15, 21)]
+    assert at_rest(whole_body(still(5, -0.3, 2)), frame[:5]).all()
+    clip.keypoints[:, 0, 3] = 0
+    assert not at_rest(clip, SignerFrame.of(clip.keypoints)).any()
+
+
+def test_the_frame_of_a_cut_is_the_frame_of_its_points() -> None:
+    cut = cut_to_signing(recording(still(40, 0.3, 2), rise(10, 20)))
+    np.testing.assert_array_equal(cut.frame.shoulders, SignerFrame.of(cut.points).shoulders)

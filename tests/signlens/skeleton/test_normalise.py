@@ -138,3 +138,12 @@ def test_frames_without_hands_are_left_out() -> None:
 def test_the_27_nodes_are_among_the_49_points() -> None:
     np.testing.assert_array_equal(normalise.WHOLE_BODY_INDEX[normalise.TO_NODES], graph.WHOLE_BODY_INDEX)
     np.testing.assert_array_equal(normalise.MIRROR[normalise.MIRROR], np.arange(49))
+
+
+def test_one_preparation_serves_every_window() -> None:
+    clip = points(4)
+    whole = normalise.prepare(clip)
+    for window in (7, 30):
+        apart = normalise.prepare(clip, window)
+        np.testing.assert_array_equal(whole.resampled(window).joints, apart.joints)
+        np.testing.assert_array_equal(whole.resampled(window).visible, apart.visible)
