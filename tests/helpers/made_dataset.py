@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from signlens.datasets.folder import ClipRecord, Dataset, write_dataset
+from signlens.datasets.folder import ClipRecord, Dataset
+from signlens.datasets.folder_writer import write_dataset
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX
 
 GLOSSES = ("apple", "book", "coffee")

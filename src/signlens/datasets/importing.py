@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from signlens.datasets.clip_files import POSE_FORMS, ClipFile, ClipFiles
 from signlens.datasets.extraction import Extraction
-from signlens.datasets.folder import PIXELS, ClipRecord, Dataset, write_dataset
+from signlens.datasets.folder import PIXELS, ClipRecord, Dataset
+from signlens.datasets.folder_writer import write_dataset
 from signlens.datasets.labels import (
     LabelledClip,
     Labels,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.datasets.tables import read_bytes
 from signlens.errors import InputRejected
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND, WHOLE_BODY_KEYPOINTS
 from signlens.pose.layouts import BODY_NAMES, FEET_NAMES
@@ -68,21 +69,10 @@ def read_openpose_folder(folder: Path) -> tuple[NDArray[np.float32], str]:
     digest = hashlib.sha256()
     poses = np.zeros((len(numbered), WHOLE_BODY_KEYPOINTS, 4), dtype=np.float32)
     for frame, (_, path) in enumerate(numbered):
-        content = _content(path)
+        content = read_bytes(path, _MAX_FRAME_BYTES, too_large="give OpenPose's own files")
         digest.update(hashlib.sha256(content).digest())
         poses[frame] = _frame(path, content)
     return poses, digest.hexdigest()
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_FRAME_BYTES + 1)
-    except OSError as error:
-        raise InputRejected(path, f"it cannot be read ({error.strerror})", "check the path") from None
-    if len(content) > _MAX_FRAME_BYTES:
-        raise InputRejected(path, f"it has more than {_MAX_FRAME_BYTES:,} bytes", "give OpenPose's own files")
-    return content
 
 
 def _frame(path: Path, content: bytes) -> NDArray[np.float32]:

@@ -16,23 +16,27 @@ MAX_LABEL_BYTES = 2**28
 _CHECK = "check that it is the file of that name from the dataset"
 
 
-def read_text(path: Path) -> str:
-    """A label file's text (UTF-8, with or without a byte order mark).
-
-    Raises:
-        InputRejected: It is not there, too large, or no text.
-    """
+def read_bytes(
+    path: Path, limit: int, *, too_large: str = _CHECK, not_there: str = "check the path"
+) -> bytes:
+    """A file's bytes, of at most the limit; else it is rejected with these remedies."""
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_LABEL_BYTES + 1)
+            content = file.read(limit + 1)
     except FileNotFoundError:
-        raise InputRejected(path, "there is no such file", "check the path") from None
+        raise InputRejected(path, "there is no such file", not_there) from None
     except IsADirectoryError:
         raise InputRejected(path, "this is a folder, not a label file", "name the file in it") from None
     except OSError as error:
         raise InputRejected(path, f"it cannot be read ({error.strerror})", "check the path") from None
-    if len(content) > MAX_LABEL_BYTES:
-        raise InputRejected(path, f"it has more than {MAX_LABEL_BYTES:,} bytes", _CHECK)
+    if len(content) > limit:
+        raise InputRejected(path, f"it has more than {limit:,} bytes", too_large)
+    return content
+
+
+def read_text(path: Path) -> str:
+    """A label file's text (UTF-8, with or without a byte order mark); InputRejected if it is none."""
+    content = read_bytes(path, MAX_LABEL_BYTES)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -41,11 +45,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """A label file's JSON document.
-
-    Raises:
-        InputRejected: As `read_text`, or it is not JSON.
-    """
+    """A label file's JSON document; InputRejected as `read_text`, or where it is not JSON."""
     try:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -77,22 +77,14 @@ class TableRow:
         return InputRejected(self.path, f"line {self.line}: {problem}", remedy)
 
     def filled(self, column: str) -> str:
-        """The text in a column that must not be empty.
-
-        Raises:
-            InputRejected: It is.
-        """
+        """The text in a column that must not be empty."""
         text = self[column]
         if not text:
             raise self.error(f"{column} is empty", "fill it in")
         return text
 
     def whole_number(self, column: str, below: int | None = None) -> int:
-        """The number in a column, from 0.
-
-        Raises:
-            InputRejected: It is no whole number, or not below the given one.
-        """
+        """The number in a column, from 0 and below the given one."""
         text = self[column]
         if not (text.isascii() and text.isdecimal()) or len(text) > 9:
             raise self.error(f"{column} is {text!r}, not a whole number", "correct it")

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from signlens.datasets.folder import ClipRecord, Dataset, identity_of, write_dataset
+from signlens.datasets.folder import ClipRecord, Dataset, identity_of
+from signlens.datasets.folder_writer import write_dataset
 from signlens.errors import InputRejected, UsageError
 
 KEYPOINTS = [0, 5, 6, 112]

@@ -9,7 +9,8 @@ from turned_figure import as_seen, pose_clip, standing
 from typer.testing import CliRunner
 
 from signlens.cli import app
-from signlens.datasets.folder import ClipRecord, write_dataset
+from signlens.datasets.folder import ClipRecord
+from signlens.datasets.folder_writer import write_dataset
 from signlens.errors import InputRejected, PartMissing
 from signlens.evaluation.metrics import Interval
 from signlens.evaluation.systems import Settings

@@ -15,7 +15,8 @@ from scipy.special import softmax
 from typer.testing import CliRunner
 
 from signlens.cli import app
-from signlens.datasets.folder import ClipRecord, write_dataset
+from signlens.datasets.folder import ClipRecord
+from signlens.datasets.folder_writer import write_dataset
 from signlens.evaluation.metrics import outcomes
 from signlens_studies.slr_sentiment.recognition_tables import l1_of_min_max_scores, l1_of_softmax
 
