@@ -128,12 +128,7 @@ def evaluate(
 
 
 def emotion_boost(emotion: Path | None, gloss_map: str | None) -> EmotionBoost | None:
-    """What scores are to be augmented with.
-
-    Raises:
-        InputRejected: A file is not what it should be.
-        UsageError: A map without vectors.
-    """
+    """What scores are to be augmented with."""
     from signlens.emotion.gloss_map import load_gloss_map
     from signlens.evaluation.emotion_vectors import EmotionBoost, read_emotion_vectors
 

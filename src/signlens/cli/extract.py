@@ -99,11 +99,7 @@ def _rejection(source: str, error: Exception) -> Reason:
 
 
 def _plan_extraction(inputs: Sequence[str], out: Path) -> tuple[list[tuple[str, Path]], list[InputRejected]]:
-    """Which source goes to which file, and which inputs hold nothing.
-
-    Raises:
-        UsageError: Two sources would be written to one file.
-    """
+    """Which source goes to which file, and which inputs hold nothing."""
     from signlens.video import VIDEO_SUFFIXES
 
     planned: list[tuple[str, Path]] = []

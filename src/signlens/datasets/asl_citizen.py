@@ -27,9 +27,6 @@ def read_asl_citizen(sources: Sequence[Path]) -> Labels:
     Returns:
         The labels, classes in the glosses' alphabetical order; a clip's file is the one that the table
         names.
-
-    Raises:
-        InputRejected: A file is no such table, or there is none.
     """
     clips: dict[str, LabelledClip] = {}
     tables = _tables(sources)

@@ -32,9 +32,6 @@ def read_autsl(sources: Sequence[Path], language: Literal["en", "tr"] = "en") ->
 
     Returns:
         The labels; a clip's file is called ``signerN_sampleM_color`` or ``signerN_sampleM``.
-
-    Raises:
-        InputRejected: A file is no such file, or one is missing.
     """
     files = _files(sources)
     lists = [path for path in files if path.name == CLASS_LIST]

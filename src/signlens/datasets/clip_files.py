@@ -34,15 +34,7 @@ class ClipFile:
 
 
 class ClipFiles:
-    """The clips in some folders, found by path or by name; the folders are walked once.
-
-    Args:
-        folders: Where to look, also in the folders within.
-        forms: What to look for.
-
-    Raises:
-        InputRejected: A folder is not there, or a file's name is no text.
-    """
+    """The clips of some forms in some folders and those within, found by path or by name; walked once."""
 
     def __init__(self, folders: Iterable[Path], forms: Iterable[Form]) -> None:
         self._forms = frozenset(forms)
@@ -67,14 +59,9 @@ class ClipFiles:
             yield from self._by_key[key]
 
     def find(self, names: Iterable[str]) -> ClipFile | None:
-        """The file of a clip.
+        """The file of a clip by what it may be called: the first name that is there is taken.
 
-        Args:
-            names: What it may be called: a path within the folders or a bare name, without endings; the
-                first that is there is taken.
-
-        Raises:
-            InputRejected: Two files have that name.
+        A name is a path within the folders, or a bare name, without endings.
         """
         for name in names:
             name = in_one_spelling(name)
@@ -91,10 +78,9 @@ class ClipFiles:
 def without_endings(name: str) -> str:
     """A file's name without what says how its clip is stored (``a.mp4.npy`` is clip ``a``)."""
     path = PurePosixPath(name)
-    if path.suffix.lower() in _POSE_ENDINGS:
-        path = path.with_suffix("")
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        path = path.with_suffix("")
+    for endings in (_POSE_ENDINGS, VIDEO_SUFFIXES):
+        if path.suffix.lower() in endings:
+            path = path.with_suffix("")
     return str(path)
 
 

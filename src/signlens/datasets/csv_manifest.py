@@ -20,9 +20,6 @@ def read_csv_manifest(path: Path) -> Labels:
 
     Returns:
         The labels, classes in alphabetical order.
-
-    Raises:
-        InputRejected: It is no such table.
     """
     clips: dict[str, LabelledClip] = {}
     for row in read_csv(path, ("clip", "gloss")):

@@ -34,13 +34,6 @@ def pose_clip(dataset: Dataset, row: int) -> PoseClip:
 
     A dataset does not keep how fast a clip was filmed: 25 frames a second is assumed. Coordinates in frame
     heights become pixels of a frame 480 high.
-
-    Args:
-        dataset: The dataset.
-        row: The clip's row.
-
-    Raises:
-        UsageError: There is no such clip, or it has no poses.
     """
     keypoints = dataset.points(row, _EVERY_KEYPOINT)
     if dataset.unit == FRAME_HEIGHTS:
@@ -63,15 +56,7 @@ def pose_clip(dataset: Dataset, row: int) -> PoseClip:
 
 
 def clips_of_dataset(dataset: Dataset, include: Sequence[str] = (TRAIN,)) -> list[Enrolment]:
-    """The clips with poses of some splits.
-
-    Args:
-        dataset: The dataset.
-        include: Of `INCLUDES`.
-
-    Raises:
-        UsageError: There is no such split, or no clip with poses in those that are asked for.
-    """
+    """The clips with poses of some splits (`INCLUDES`)."""
     wanted = _wanted(include)
     rows = [row for row, c in enumerate(dataset.clips) if c.available and c.split in wanted]
     if not rows:
@@ -105,15 +90,11 @@ def clips_of_files(
 
     Args:
         paths: Files and folders.
-        poses_of: Gives the poses of a video.
+        poses_of: Extracts a video.
         include: Of `INCLUDES`; a file named by itself is of no split.
         gloss: Gloss of the files named by themselves; by default the name of the folder that each is in.
-        signer: Who signs in the files named by themselves.
+        signer: Who signs in them.
         signer_pattern: See `signlens.datasets.gloss_folders.read_gloss_folders`.
-
-    Raises:
-        InputRejected: There is no such file, or a folder without clips.
-        UsageError: Two clips would have the same name, or none is asked for.
     """
     wanted = _wanted(include)
     found: list[Enrolment] = []

@@ -24,7 +24,7 @@ class Extraction:
     The networks are loaded with the first video that needs them. Use as a context manager.
 
     Args:
-        folder: Where the `.pose` files stand.
+        folder: Where the `.pose` files stand; other tools' may stand there too.
         limits: Caps on what is decoded.
         progress: Called with the number of frames of a video that are done.
     """
@@ -62,15 +62,7 @@ class Extraction:
 
         A `.pose` file that another tool or extractor made is taken as it is; one that this extractor
         made of another video, or in another version, is made again.
-
-        Args:
-            video: The video.
-            key: Path of its `.pose` file within the folder, without ending.
-
-        Raises:
-            InputRejected: The video cannot be answered, or a `.pose` file in its place is damaged.
-            PartMissing: What extracting needs is not installed.
-            UsageError: The folder cannot be written to.
+        The key is the path of its `.pose` file within the folder, without ending.
         """
         kept = self._folder / f"{key}.pose"
         if kept.is_file():
@@ -105,16 +97,7 @@ class Extraction:
 
 
 def is_finished(clip: PoseClip, video: Path, today: Provenance) -> bool:
-    """Whether these are the poses that an extractor would find in the video.
-
-    Args:
-        clip: The poses.
-        video: The video.
-        today: Extractor, version, models and settings that count.
-
-    Raises:
-        InputRejected: The video cannot be read.
-    """
+    """Whether these are the poses that today's extractor would find in the video."""
     from signlens.video import sha256_of
 
     made = clip.provenance

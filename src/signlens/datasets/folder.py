@@ -163,11 +163,7 @@ class Dataset:
 
     @classmethod
     def open(cls, folder: str | Path) -> Dataset:
-        """Open a folder that `write_dataset` (or ``signlens dataset import``) made.
-
-        Raises:
-            InputRejected: It is no dataset folder, or its files were cut, changed or do not belong together.
-        """
+        """Open a folder that `write_dataset` made; InputRejected says what in it was cut or changed."""
         folder = Path(folder)
         description = _read_description(folder / DATASET_FILE)
         clips = _read_manifest(folder, description)

@@ -22,10 +22,6 @@ def read_gloss_folders(folder: Path, signer_pattern: str = "") -> Labels:
 
     Returns:
         The labels, classes in alphabetical order; clips are named by their path, without ending.
-
-    Raises:
-        InputRejected: The folder holds no clip, or one that lies outside of a gloss's folder.
-        UsageError: No regular expression.
     """
     try:
         pattern = re.compile(signer_pattern) if signer_pattern else None

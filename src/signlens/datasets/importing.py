@@ -109,9 +109,6 @@ class FilePoses:
         extraction: Extracts videos; needed where there are some. `.pose` files that it keeps are held
             against their video, all others are taken as they are and their video is not opened.
         mirrored: Whether arrays and OpenPose files were made from mirrored frames (SAM-SLR's are).
-
-    Raises:
-        InputRejected: A folder is not there.
     """
 
     keypoints = KEYPOINT_SETS["whole-body"]
@@ -240,11 +237,7 @@ class ImportSettings:
     limits: VideoLimits | None = None
 
     def __post_init__(self) -> None:
-        """Check what goes together.
-
-        Raises:
-            UsageError: Poses are asked for and left out.
-        """
+        """Check what goes together."""
         if self.labels_only and (self.videos or self.poses):
             raise UsageError("--labels-only", "videos or poses are given too", "leave one of them out")
 
@@ -263,11 +256,6 @@ def import_labels(
         settings: What else is asked for.
         progress: Called with the number of clips done, of how many, and what is done now.
         clips_in: Folder in which the labelled clips lie, as videos or poses.
-
-    Raises:
-        UsageError: Options that do not go together, or a folder that cannot be written to.
-        InputRejected: No clip of the labels has poses.
-        PartMissing: Videos are to be extracted, and what that needs is not installed.
     """
     if settings.glosses is not None:
         labels = only_glosses(labels, read_gloss_list(settings.glosses))
@@ -328,10 +316,6 @@ def import_dataset(
         name: Name of the dataset; by default the folder's.
         keypoints: Which of the source's keypoints are stored.
         progress: Called with the number of clips done and the next one's name.
-
-    Raises:
-        InputRejected: Poses were promised, but no clip has any.
-        UsageError: The folder cannot be written to, or clips do not fit together.
     """
     wanted = np.isin(source.keypoints, KEYPOINT_SETS[keypoints])
     provenance: dict[str, Any] = labels.provenance()

@@ -86,11 +86,7 @@ def in_one_spelling(text: str) -> str:
 
 
 def read_gloss_list(path: Path) -> tuple[str, ...]:
-    """Glosses in class order: one a line, or a number and a gloss as in WLASL's class list.
-
-    Raises:
-        InputRejected: It is not there, a gloss comes twice, or the numbers do not count from 0.
-    """
+    """Glosses in class order: one a line, or a number and a gloss as in WLASL's class list."""
     glosses: list[str] = []
     seen: dict[str, int] = {}
     for number, text in enumerate(read_text(path).splitlines(), 1):
@@ -113,11 +109,7 @@ def read_gloss_list(path: Path) -> tuple[str, ...]:
 
 
 def only_glosses(labels: Labels, glosses: Sequence[str]) -> Labels:
-    """The labels restricted to some glosses, which also fix the order of the classes.
-
-    Raises:
-        InputRejected: No clip remains.
-    """
+    """The labels restricted to some glosses, which also fix the order of the classes."""
     wanted = set(glosses)
     clips = tuple(clip for clip in labels.clips if clip.gloss in wanted)
     if not clips:
@@ -130,11 +122,7 @@ def only_glosses(labels: Labels, glosses: Sequence[str]) -> Labels:
 
 
 def parse_signer_splits(options: Iterable[str]) -> dict[str, str]:
-    """Signer -> split out of texts such as ``train=ann``.
-
-    Raises:
-        UsageError: A text is of another form, or a signer is given two splits.
-    """
+    """Signer -> split out of texts such as ``train=ann``."""
     splits: dict[str, str] = {}
     for option in options:
         split, equals, signer = option.partition("=")
@@ -150,11 +138,7 @@ def parse_signer_splits(options: Iterable[str]) -> dict[str, str]:
 
 
 def split_by_signer(labels: Labels, splits: Mapping[str, str]) -> Labels:
-    """The labels with splits by who signs; clips of other signers belong to none.
-
-    Raises:
-        UsageError: A signer has no clip.
-    """
+    """The labels with splits by who signs; clips of other signers belong to none."""
     known = {clip.signer for clip in labels.clips}
     for signer in splits:
         if signer not in known:

@@ -53,9 +53,6 @@ def read_openpose_folder(folder: Path) -> tuple[NDArray[np.float32], str]:
     Returns:
         (T, 133, 4) float32: x, y, 0, confidence; points that were not found are zero. And SHA-256 (hex)
         over the files.
-
-    Raises:
-        InputRejected: A frame is missing, cut, or of another layout.
     """
     numbered = sorted(
         (int(match[1]), path) for path in folder.iterdir() if (match := FRAME_FILE.fullmatch(path.name))

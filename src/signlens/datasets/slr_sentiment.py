@@ -33,9 +33,6 @@ def read_slr_sentiment(path: Path, class_list: Path | None = None) -> Labels:
     Returns:
         The labels; ``facts`` holds the numbers that are missing in each signer's numbering (which starts
         at 1), and the counts that the paper prints.
-
-    Raises:
-        InputRejected: It is no such table.
     """
     if class_list:
         glosses = tuple(MISPRINTED.get(gloss, gloss) for gloss in read_gloss_list(class_list))

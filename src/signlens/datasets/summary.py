@@ -19,11 +19,11 @@ LENGTH_EDGES = (1, 16, 32, 48, 64, 80, 96, 128, 160, 240)
 def summarise(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Everything that ``dataset info`` says, as plain JSON values.
 
-    Reads all poses once, a clip at a time. A hand counts as seen in a frame when any of its points has a
+    A hand counts as seen in a frame when any of its points has a
     confidence above 0. A clip without a left hand shows none in any frame.
 
     Args:
-        dataset: The dataset.
+        dataset: Of which all poses are read.
         progress: Called with the number of clips read and their total.
 
     Returns:
@@ -84,13 +84,10 @@ def published_counts(dataset: Dataset) -> dict[str, Any] | None:
 def signer_overlap(clips: Iterable[ClipRecord]) -> dict[str, Any]:
     """How many clips of val and test are signed by someone who also trains.
 
-    Where some clips have poses, only those count; in a dataset of labels alone, all do.
-
     Returns:
         Split -> ``clips_with_known_signer``, ``signer_trains``, ``share`` (null where no signer is known).
     """
-    listed = list(clips)
-    counted = [c for c in listed if c.available] or listed
+    counted = _counted(clips)
     training = {c.signer for c in counted if c.split == "train"} - {""}
     found = {}
     for split in ("val", "test"):
@@ -125,9 +122,15 @@ def _part(clips: Iterable[ClipRecord]) -> dict[str, int]:
     }
 
 
+def _counted(clips: Iterable[ClipRecord]) -> list[ClipRecord]:
+    """The clips with poses where there are such; in a dataset of labels alone, all."""
+    listed = list(clips)
+    return [c for c in listed if c.available] or listed
+
+
 def _untrained(clips: Sequence[ClipRecord]) -> int:
     """Glosses of val and test that no available training clip shows; 0 without a training split."""
-    counted = [c for c in clips if c.available] or list(clips)
+    counted = _counted(clips)
     trained = {c.gloss for c in counted if c.split == "train"}
     return len({c.gloss for c in counted if c.split in ("val", "test")} - trained) if trained else 0
 

@@ -166,9 +166,6 @@ def read_csv(path: Path, required: Sequence[str] = (), names: Sequence[str] | No
         required: Columns that must be there; they are found in any case, and then called as here.
         names: Column names for a file that may come without a header; a first line that holds the first
             of them is a header.
-
-    Raises:
-        InputRejected: As `read_text`, or it is no such table; every line of a wrong length is named.
     """
     text = read_text(path)
     first = text.partition("\n")[0]

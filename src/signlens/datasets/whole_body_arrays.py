@@ -23,9 +23,6 @@ def read_whole_body_array(path: Path) -> NDArray[np.float32]:
     Returns:
         (T, 133, 4) float32: x, y, z, confidence 0..1 (scores are cut there: heat-map peaks may exceed it).
         Points with a score of 0 or less, or that are not numbers, have confidence 0 and are zero.
-
-    Raises:
-        InputRejected: It is no such array, or too long.
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -65,10 +65,6 @@ def read_wlasl(sources: Sequence[Path], subset: int | None = None) -> Labels:
 
     Returns:
         The labels; a clip's file is called after its video id.
-
-    Raises:
-        InputRejected: A file is no such file, the files contradict each other, or one is missing.
-        UsageError: Another subset.
     """
     if subset is not None and subset not in SUBSETS:
         raise UsageError(
@@ -105,13 +101,7 @@ def read_wlasl(sources: Sequence[Path], subset: int | None = None) -> Labels:
     else:
         clips = _clips_of_instances(next(iter(records)), glosses, instances)
     known = sum(clip.signer != "" for clip in clips)
-    return Labels(
-        KIND,
-        glosses,
-        clips,
-        files,
-        {"subset": subset, "clips_with_known_signer": known},
-    )
+    return Labels(KIND, glosses, clips, files, {"subset": subset, "clips_with_known_signer": known})
 
 
 def _files(sources: Sequence[Path], subset: int | None) -> tuple[Path, ...]:
@@ -193,22 +183,14 @@ def _add_instances(path: Path, document: list[Any], to: dict[str, _Instance]) ->
             split = given.get("split")
             if split not in SPLITS:
                 raise InputRejected(path, f"{where} ({video}) has the split {split!r}", _RELEASED)
-            numbers = {
-                key: given.get(key, default)
-                for key, default in (("signer_id", -1), ("frame_start", 1), ("frame_end", -1))
-            }
-            if not all(type(value) is int and value >= -1 for value in numbers.values()):
+            numbers = [given.get("signer_id", -1), given.get("frame_start", 1), given.get("frame_end", -1)]
+            if not all(type(value) is int and value >= -1 for value in numbers):
                 raise InputRejected(
                     path, f"{where} ({video}) has a signer or frames that are no number", _RELEASED
                 )
-            signer = numbers["signer_id"]
-            found = _Instance(
-                gloss,
-                split,
-                "" if signer < 0 else str(signer),
-                max(1, numbers["frame_start"]),
-                numbers["frame_end"] if numbers["frame_end"] > 0 else -1,
-            )
+            signer, first, last = numbers
+            who = "" if signer < 0 else str(signer)
+            found = _Instance(gloss, split, who, max(1, first), last if last > 0 else -1)
             if video in here:
                 raise InputRejected(path, f"{where}: the video {video} comes twice", "remove one of them")
             here.add(video)
