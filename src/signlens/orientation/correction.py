@@ -141,7 +141,7 @@ class Orientation:
     """How the signer stood to the camera, and what was done about it before recognition.
 
     Attributes:
-        yaw_degrees: Turn of the body, positive to the signer's own left; None where it cannot be told.
+        yaw_degrees: Turn of the body, positive to the signer's own left; None where it is unknown.
         roll_degrees: Tilt of the shoulders in the picture, positive where the signer's left one is lower;
             None likewise.
         turned_by_degrees: By how much the poses were turned to the camera; 0 when they were left alone.

@@ -50,7 +50,7 @@ SETTINGS: dict[str, Any] = {"working_side": WORKING_SIDE, "model_complexity": 1,
 """What of the extractor's choices changes its poses; part of their provenance."""
 
 OnFace = Callable[[int, NDArray[np.uint8], Points | None], None]
-"""What is told of each frame's face: number, image, face points (468, 4) in the image's pixels or None."""
+"""Called with each frame's face: number, image, face points (468, 4) in the image's pixels or None."""
 
 _FRAMES_IN_FLIGHT = 4
 _HARDLY = 0.2

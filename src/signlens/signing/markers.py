@@ -51,7 +51,7 @@ LONGEST_GAP_S = 0.2
 LEAST_S = 0.2
 """A marker of the face lasts at least so long."""
 LEAST_FACE = 0.3
-"""Share of the clip's frames with a face below which nothing is said."""
+"""Share of the clip's frames with a face below which nothing is read."""
 LEAST_FPS = 8.0
 """Below so many frames a second a headshake's two sides may fall between frames."""
 REST_S = 0.16
@@ -143,8 +143,8 @@ class MarkerReading:
 
     Attributes:
         markers: In order of onset.
-        reasons: What could not be told, and why.
-        readable: False when nothing at all could be told: then no marker means nothing.
+        reasons: What could not be read, and why.
+        readable: False when nothing at all could be read: then no marker means nothing.
         baseline: What the brows were compared with: ``rest``, ``median`` or ``given``; empty when unread.
     """
 

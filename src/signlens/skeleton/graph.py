@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from signlens.orientation.frame import NOSE
 from signlens.pose.clip import FACE, LEFT_HAND, RIGHT_HAND
 from signlens.pose.layouts import KEYPOINT_NAMES, LIMBS, MIRRORED_KEYPOINT
 
@@ -48,7 +49,6 @@ WHOLE_BODY_INDEX: NDArray[np.int64] = np.array(
 )
 """(27,) index of each node among the 133 whole-body keypoints."""
 
-NOSE = 0
 
 EDGES: tuple[tuple[int, int], ...] = (
     (0, 1), (0, 2), (1, 3), (3, 5), (2, 4), (4, 6), (5, 7), (6, 17),

@@ -28,7 +28,7 @@ from signlens.video.integrity import (
 )
 from signlens.video.limits import VideoLimits, decoder_cap
 
-# Only self-contained media; the audio ones are there to be told apart from what is no media at all.
+# Only self-contained media; the audio ones tell sound from what is no media at all.
 # Playlists and scripts (hls, concat, sdp, ...) could make FFmpeg open other files or the network.
 _CONTAINERS = "mov,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,mp3,wav,flac,aac"
 _LEAST_SHARE = 1 / 3

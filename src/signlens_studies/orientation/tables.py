@@ -110,8 +110,8 @@ def _open(folder: Path, model_folder: Path | None) -> _Oriented:
     shared = [g for g in dataset.glosses if g in model.glosses]
     poses, orientations, labels = [], [], []
     for row, clip in enumerate(dataset.clips):
-        said = [o for o in ORIENTATIONS if o in re.split(r"[^a-z]+", clip.name.lower())]
-        if not clip.available or clip.gloss not in shared or len(said) != 1:
+        named = [o for o in ORIENTATIONS if o in re.split(r"[^a-z]+", clip.name.lower())]
+        if not clip.available or clip.gloss not in shared or len(named) != 1:
             continue
         values = np.array(dataset.poses(row), np.float32)
         values[~(values[..., 3] > 0)] = [np.nan, np.nan, np.nan, 0]
@@ -121,7 +121,7 @@ def _open(folder: Path, model_folder: Path | None) -> _Oriented:
                 values, None, times, 25.0, 1, 1, Provenance(model.extractor, "", source={"name": clip.name})
             )
         )
-        orientations.append(said[0])
+        orientations.append(named[0])
         labels.append(shared.index(clip.gloss))
     if not poses:
         raise InputRejected(
