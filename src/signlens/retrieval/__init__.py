@@ -9,7 +9,7 @@ from signlens.retrieval.gallery import (
     embedding_space,
     unit_vectors,
 )
-from signlens.retrieval.index import ExactIndex, Found, Index
+from signlens.retrieval.index import ExactIndex, Found, Index, cosines
 from signlens.retrieval.votes import (
     OUTSIDE,
     TOP_K,
@@ -42,6 +42,7 @@ __all__ = [
     "class_means",
     "class_prototypes",
     "class_shares",
+    "cosines",
     "embedding_space",
     "nearest_per_class",
     "one_hot",

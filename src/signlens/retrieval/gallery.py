@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from signlens.errors import PartMissing, UsageError
 from signlens.files import whole_file
 from signlens.models.embedding import FUSED, fuse_embeddings
-from signlens.retrieval.index import SAME_CLIP, ExactIndex, Found, Rows, unit_query
+from signlens.retrieval.index import SAME_CLIP, ExactIndex, Found, Rows, cosines, unit_query
 from signlens.retrieval.votes import nearest_first
 
 GALLERY_FILE = "gallery.safetensors"
@@ -407,10 +407,7 @@ class Gallery(Catalogue):
             UsageError: The query is no vector of this space.
         """
         vectors = self.matrix(space)
-        unit = unit_query(query, vectors.shape[1])
-        cosine = np.clip((vectors @ unit.astype(np.float32)).astype(np.float64), -1, 1)
-        near = np.flatnonzero(cosine >= SAME_CLIP - 1e-5)
-        cosine[near] = np.clip(vectors[near].astype(np.float64) @ unit, -1, 1)
+        cosine = cosines(unit_query(query, vectors.shape[1])[None], vectors)[0]
         cosine[cosine >= SAME_CLIP] = np.nan
         if exclude is not None:
             cosine[exclude] = np.nan

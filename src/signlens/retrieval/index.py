@@ -1,8 +1,8 @@
 """Search of many vectors: one interface, and the exact search behind it.
 
 Whoever finds the candidates (one float32 product with all vectors here, a graph or a server elsewhere),
-`decide` has the last word on them: it takes their cosines anew in float64, so that the same question has the
-same answer however the candidates came about.
+`decide` has the last word on them by their `cosines`, so that the same question has the same answer however
+the candidates came about.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ SAME_CLIP = 1 - 1e-6
 
 NOTHING: Rows = np.zeros(0, dtype=np.int64)
 
+_AT_ONCE = 4096  # rows made float64 together, so that a large gallery is never copied whole
 _BLOCK = 64
 _ROUNDING = 1e-5
 """More than a float32 product of unit vectors of a few thousand dimensions is off."""
@@ -40,6 +41,34 @@ class Found:
 
     rows: Rows
     similarities: NDArray[np.float64]
+
+
+def cosines(queries: NDArray[np.floating], vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Cosine of each query with each vector: the one way to a similarity.
+
+    Products of float32 numbers are exact in float64, and their sum is off by some 1e-16: a pair has the same
+    cosine to 1e-12 in any batch and at any place in memory, which a float32 product has to 1e-7 only.
+
+    >>> cosines(np.array([[3.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0]])).tolist()
+    [[1.0, 0.0, -1.0]]
+
+    Args:
+        queries: (Q, D) of any length above 0.
+        vectors: (N, D) of any length above 0.
+
+    Returns:
+        (Q, N) in -1..1.
+    """
+    units = _exact_units(queries)
+    found = np.empty((len(units), len(vectors)))
+    for start in range(0, len(vectors), _AT_ONCE):
+        found[:, start : start + _AT_ONCE] = units @ _exact_units(vectors[start : start + _AT_ONCE]).T
+    return np.clip(found, -1, 1)
+
+
+def _exact_units(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    exact = vectors.astype(np.float64)
+    return np.asarray(exact / np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12))
 
 
 class Index(Protocol):
@@ -87,7 +116,7 @@ class ExactIndex:
         screened[exclude] = -np.inf
         # Copies of the query must not take the places of others.
         near = np.flatnonzero(screened >= SAME_CLIP - _ROUNDING)
-        screened[near[self.vectors[near].astype(np.float64) @ unit >= SAME_CLIP]] = -np.inf
+        screened[near[cosines(unit[None], self.vectors[near])[0] >= SAME_CLIP]] = -np.inf
         rows = np.flatnonzero(screened >= max(_reached(screened, k) - _ROUNDING, -2.0))
         return decide(rows, self.vectors[rows], unit, k)
 
@@ -105,17 +134,17 @@ def _reached(values: Vectors, k: int) -> float:
 
 
 def decide(rows: Rows, vectors: NDArray[np.floating], unit: NDArray[np.float64], k: int) -> Found:
-    """The k best of some candidates, by cosines in float64.
+    """The k best of some candidates, by `cosines`.
 
     Args:
         rows: (n,) candidates, in any order, each once.
-        vectors: (n, D) their unit vectors.
-        unit: (D,) the query, of length 1.
+        vectors: (n, D) their vectors.
+        unit: (D,) the query.
         k: How many at most.
     """
     order = np.argsort(rows)
     rows = rows[order]
-    cosine = np.clip(vectors[order].astype(np.float64) @ unit, -1, 1)
+    cosine = cosines(unit[None], vectors[order])[0]
     cosine[cosine >= SAME_CLIP] = np.nan
     best = nearest_first(cosine, k)
     return Found(rows[best], cosine[best])

@@ -191,7 +191,6 @@ class ServiceIndex:
             vectors = np.array([point.vector[self._name] for point in points]).reshape(len(rows), -1)
             if not len(rows):
                 return Found(rows, rows * 1.0)
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             found = decide(rows, vectors, unit, k)
             # Copies of the query may have taken all places.
             if len(found.rows) >= k or len(points) < asked:

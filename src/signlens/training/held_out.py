@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from signlens.errors import InputRejected
 from signlens.fusion.stack import Vote
-from signlens.retrieval.gallery import unit_vectors
+from signlens.retrieval.index import cosines as cosines_between
 from signlens.retrieval.votes import class_shares
 from signlens.training.distributed import ALONE
 from signlens.training.experiment import GroupSettings
@@ -48,7 +48,7 @@ class ScoredClips:
     names: NDArray[np.str_]
     labels: Labels
     logits: Mapping[str, NDArray[np.float32]]
-    cosines: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    cosines: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
     owners: Labels = field(default_factory=lambda: np.zeros(0, np.int64))
     signers: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
 
@@ -74,23 +74,23 @@ def scored_clips(run: Run, split: Split, *, trained: Rows | None = None) -> dict
     subsets = {name: rows for name, rows in split.score.items() if len(rows)}
     every = {**subsets, **({} if trained is None else {IN_SAMPLE: trained})}
     logits: dict[str, dict[str, NDArray[np.float32]]] = {name: {} for name in every}
-    cosines: dict[str, dict[str, NDArray[np.float32]]] = {name: {} for name in every}
+    cosines: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in every}
     for network, settings in experiment.networks.items():
         piece = (network, split.name)
         model = load_network(run.folder, experiment, piece, len(source.classes))
         own_logits, own = infer(model, source, settings, wanted, ALONE)
-        known = unit_vectors(own)[np.searchsorted(wanted, gallery)]
+        known = own[np.searchsorted(wanted, gallery)]
         for name, rows in subsets.items():
             stored, logits[name][network] = load_scores(run.folder, piece, name)
             if not np.array_equal(stored, rows):
                 raise InputRejected(
                     run.folder, f"{network} scored other clips of {split.name}", "train it again"
                 )
-            cosines[name][network] = unit_vectors(load_embedding(run.folder, piece, name)) @ known.T
+            cosines[name][network] = cosines_between(load_embedding(run.folder, piece, name), known)
         if trained is not None:
             place = np.searchsorted(wanted, trained)
             logits[IN_SAMPLE][network] = own_logits[place]
-            similar = unit_vectors(own)[place] @ known.T
+            similar = cosines_between(own[place], known)
             similar[trained[:, None] == gallery[None, :]] = np.nan
             cosines[IN_SAMPLE][network] = similar
     return {

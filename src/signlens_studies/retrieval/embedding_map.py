@@ -20,7 +20,7 @@ from signlens.emotion.reading import EMOTIONS
 from signlens.errors import PartMissing, UsageError
 from signlens.files import whole_file
 from signlens.optional import require_extra
-from signlens_studies.retrieval.search_study import cosines
+from signlens.retrieval.index import cosines
 
 MOST_CLIPS = 12_000
 """More are thinned evenly; the paper's maps have 10,878 points each."""

@@ -21,6 +21,7 @@ from signlens.errors import UsageError
 from signlens.evaluation.metrics import Interval, bootstrap, interval, top_k_hits
 from signlens.evaluation.scores import read_scores
 from signlens.retrieval import votes as class_scores
+from signlens.retrieval.index import cosines
 from signlens_studies.retrieval.recall import AT, Found, look_up
 
 if TYPE_CHECKING:
@@ -108,20 +109,6 @@ class Part:
 
 
 # -- spaces -----------------------------------------------------------------------------------------
-
-
-def cosines(queries: NDArray[np.floating], gallery: NDArray[np.floating]) -> Floats:
-    """(Q, G) cosines.
-
-    Args:
-        queries: (Q, D).
-        gallery: (G, D).
-    """
-    a, b = (
-        v.astype(np.float64) / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12)
-        for v in (queries, gallery)
-    )
-    return np.asarray(a @ b.T)
 
 
 def fuse(similarities: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:

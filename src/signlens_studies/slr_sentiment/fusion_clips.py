@@ -22,7 +22,7 @@ from signlens.evaluation.scores import ScoreSet, read_scores
 from signlens.fusion.learned_weights import make_folds
 from signlens.fusion.stack import Vote
 from signlens.models.ensemble import SAM_SLR_WEIGHTS, log_softmax, weighted_mean
-from signlens.retrieval.gallery import unit_vectors
+from signlens.retrieval.index import cosines
 from signlens.retrieval.votes import class_means, one_hot, top_k
 from signlens.training.held_out import IN_SAMPLE, ScoredClips, fused_cosines, scored_clips, vote_shares
 from signlens.training.run import Run
@@ -225,8 +225,8 @@ def _of_scores(
 ) -> ScoredClips:
     logits = {name: np.asarray(v, np.float32) for name, v in scores.streams.items()}
     joined = weighted_mean(logits, fixed_weights(tuple(logits)))
-    profile = unit_vectors(np.asarray(joined - joined.mean(axis=1, keepdims=True), np.float32))
-    similar = profile[rows] @ profile[gallery].T
+    profile = joined - joined.mean(axis=1, keepdims=True)
+    similar = cosines(profile[rows], profile[gallery])
     if folds is not None:
         similar[folds[rows][:, None] == folds[gallery][None, :]] = np.nan
     return ScoredClips(

@@ -23,7 +23,7 @@ from signlens.evaluation.metrics import (
 )
 from signlens.fusion.stack import Vote
 from signlens.models.ensemble import ensemble, fit_temperature, log_softmax, weighted_mean
-from signlens.retrieval.gallery import unit_vectors
+from signlens.retrieval.index import cosines
 from signlens.retrieval.votes import class_labels, retrieval_terms
 from signlens.skeleton.hand_features import hand_features
 from signlens.skeleton.normalise import LEFT_HAND, RIGHT_HAND, TO_NODES
@@ -298,7 +298,7 @@ def _retrieval_gain(run: Run, clips: Tested, task: Scores, glosses: Rows) -> dic
         network = load_network(run.folder, run.experiment, (HAND_SHAPE, split), len(source.classes))
         _, gallery = infer(network, source, run.experiment.networks[HAND_SHAPE], known, ALONE)
         query = load_embedding(run.folder, (HAND_SHAPE, split), TEST)
-        similar = (unit_vectors(query) @ unit_vectors(gallery).T).astype(np.float64)
+        similar = cosines(query, gallery)
         here = clips.fold == number
         nearest[here] = (
             np.searchsorted(glosses, source.labels[known])[similar.argmax(axis=1)] == clips.labels[here]

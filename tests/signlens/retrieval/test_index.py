@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from signlens.errors import UsageError
-from signlens.retrieval.index import SAME_CLIP, ExactIndex
+from signlens.retrieval.index import SAME_CLIP, ExactIndex, cosines
 
 
 def unit(rng, count, dimension):
@@ -99,3 +99,27 @@ def test_a_query_without_direction_or_of_another_dimension_is_refused(query):
 def test_k_below_one_is_refused():
     with pytest.raises(UsageError, match="at least 1"):
         ExactIndex(unit(np.random.default_rng(4), 3, 16)).search(np.ones(16), 0)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 9), st.integers(1, 9000), st.integers(1, 70), st.integers(0, 15))
+@settings(max_examples=40, deadline=None)
+def test_a_pair_has_one_cosine_in_any_batch_and_at_any_place_in_memory(seed, asked, count, dimension, offset):
+    rng = np.random.default_rng(seed)
+    queries = rng.normal(size=(asked, dimension)).astype(np.float32)
+    vectors = unit(rng, count, dimension)
+    # The same numbers, begun at another byte of a cache line.
+    room = np.empty(vectors.size + 16, np.float32)
+    moved = room[offset : offset + vectors.size].reshape(vectors.shape)
+    moved[:] = vectors
+    together = cosines(queries, vectors)
+    alone = np.stack([cosines(query[None], moved)[0] for query in queries])
+    assert np.abs(together - alone).max() <= 1e-12
+    some = rng.choice(count, min(count, 20), replace=False)
+    by_pair = np.stack([cosines(queries, np.asfortranarray(moved[row : row + 1]))[:, 0] for row in some])
+    assert np.abs(together[:, some] - by_pair.T).max() <= 1e-12
+    one, other = (v.astype(np.float64) for v in (queries, vectors[some]))
+    expected = (one[:, None] * other).sum(axis=2)
+    expected /= np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(other, axis=1)
+    assert np.allclose(together[:, some], expected, rtol=0, atol=1e-12)
+    found = ExactIndex(vectors).search(queries[0], 5)
+    assert np.abs(found.similarities - together[0, found.rows]).max(initial=0) <= 1e-12

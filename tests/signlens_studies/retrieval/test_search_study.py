@@ -17,6 +17,7 @@ from typer.testing import CliRunner  # noqa: E402
 from signlens.cli import app  # noqa: E402
 from signlens.errors import UsageError  # noqa: E402
 from signlens.evaluation.scores import ScoreSet, write_scores  # noqa: E402
+from signlens.retrieval.index import cosines  # noqa: E402
 from signlens.training.distributed import ALONE  # noqa: E402
 from signlens.training.loop import infer  # noqa: E402
 from signlens.training.pieces import load_network  # noqa: E402
@@ -126,7 +127,7 @@ def test_the_fused_similarity_is_one_cosine_over_the_weighted_concatenation() ->
     weights = {"a": 0.25, "b": 0.75}
     joined = [retrieval.fuse_vectors(vectors, weights, side) for side in (0, 1)]
     np.testing.assert_allclose(np.linalg.norm(joined[0], axis=1), 1)
-    fused = retrieval.fuse({n: retrieval.cosines(*v) for n, v in vectors.items()}, weights)
+    fused = retrieval.fuse({n: cosines(*v) for n, v in vectors.items()}, weights)
     np.testing.assert_allclose(joined[0] @ joined[1].T, fused, atol=1e-12)
 
 
