@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -125,19 +126,45 @@ def repeated(names: Sequence[str] | NDArray[np.str_]) -> list[str]:
     return [str(n) for n in found[counts > 1]]
 
 
+def _need(source: str, condition: Any, problem: str, remedy: str) -> None:
+    if not condition:
+        raise InputRejected(source, problem, remedy)
+
+
+def _kind(values: NDArray[Any]) -> str:
+    return f"is an array of {values.dtype} of shape {values.shape}"
+
+
+def _check_stream(scores: ScoreSet, name: str, values: NDArray[Any]) -> None:
+    need = partial(_need, scores.source)
+    need(
+        values.ndim == 2 and values.dtype in (np.float32, np.float64),
+        f"{name} {_kind(values)}",
+        "give scores as (clips, classes) of float32; what is no score must not be in the file",
+    )
+    need(
+        values.shape[0] == len(scores) and values.shape[1] >= 2,
+        f"{name} has the shape {values.shape}, but there are {len(scores)} clips",
+        "give one row a clip and at least two classes",
+    )
+    need(
+        values.shape[1] == scores.classes,
+        f"{name} has {values.shape[1]} classes, another stream has {scores.classes}",
+        "score the same classes",
+    )
+    bad = scores.clips[~np.isfinite(values).all(axis=1)]
+    problem = f"{name} holds scores that are NaN or infinite, for {_few(bad)}"
+    need(not len(bad), problem, "score every class of every clip")
+
+
 def _check(scores: ScoreSet) -> None:
     """Everything that makes a set of scores one whole."""
-
-    def need(condition: Any, problem: str, remedy: str) -> None:
-        if not condition:
-            raise InputRejected(scores.source, problem, remedy)
-
-    def kind(values: NDArray[Any]) -> str:
-        return f"is an array of {values.dtype} of shape {values.shape}"
-
+    need = partial(_need, scores.source)
     clips, labels, n = scores.clips, scores.labels, len(scores.clips)
     need(
-        clips.ndim == 1 and clips.dtype.kind == "U", f"clip {kind(clips)}", "give one text a clip, shape (N,)"
+        clips.ndim == 1 and clips.dtype.kind == "U",
+        f"clip {_kind(clips)}",
+        "give one text a clip, shape (N,)",
     )
     need(n, "there is no clip in it", "give at least one")
     need((clips != "").all(), "a clip has an empty name", "name every clip")
@@ -149,27 +176,10 @@ def _check(scores: ScoreSet) -> None:
     reserved = sorted(set(scores.streams) & set(_FIELDS))
     need(not reserved, f"a stream cannot be called {_few(reserved)}", "give it another name")
     for name, values in scores.streams.items():
-        need(
-            values.ndim == 2 and values.dtype in (np.float32, np.float64),
-            f"{name} {kind(values)}",
-            "give scores as (clips, classes) of float32; what is no score must not be in the file",
-        )
-        need(
-            values.shape[0] == n and values.shape[1] >= 2,
-            f"{name} has the shape {values.shape}, but there are {n} clips",
-            "give one row a clip and at least two classes",
-        )
-        need(
-            values.shape[1] == scores.classes,
-            f"{name} has {values.shape[1]} classes, another stream has {scores.classes}",
-            "score the same classes",
-        )
-        bad = clips[~np.isfinite(values).all(axis=1)]
-        problem = f"{name} holds scores that are NaN or infinite, for {_few(bad)}"
-        need(not len(bad), problem, "score every class of every clip")
+        _check_stream(scores, name, values)
     need(
         labels.shape == (n,) and labels.dtype == np.int64,
-        f"label {kind(labels)}, but there are {n} clips",
+        f"label {_kind(labels)}, but there are {n} clips",
         "give one whole number a clip",
     )
     outside = np.unique(labels[(labels < 0) | (labels >= scores.classes)])
@@ -190,7 +200,7 @@ def _check(scores: ScoreSet) -> None:
     ):
         if column is not None:
             right = column.shape == (n,) and column.dtype.kind == letter
-            need(right, f"{name} {kind(column)}, but there are {n} clips", f"give {what}")
+            need(right, f"{name} {_kind(column)}, but there are {n} clips", f"give {what}")
 
 
 def read_scores(path: str | Path) -> ScoreSet:
