@@ -15,6 +15,7 @@ from signlens.emotion.faces import (
     face_square,
 )
 from signlens.errors import UsageError
+from signlens.optional import import_opencv
 
 
 def test_the_square_is_around_the_points(head):
@@ -60,6 +61,7 @@ def test_an_album_stays_within_its_capacity_and_evenly_spread(frames, capacity):
 def test_an_albums_windows_are_small_copies(head):
     album = FaceAlbum(48, capacity=4)
     points = head.reference * 400 + [1000, 600, 0]
+    import_opencv()  # the library's own memory is not the album's
     tracemalloc.start()
     for i in range(12):
         image = np.full((1200, 2000, 3), i, np.uint8)
