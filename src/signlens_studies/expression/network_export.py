@@ -27,6 +27,9 @@ MOST_BYTES = 3_000_000
 TOLERANCE = 0.02
 """Most difference of ONNX Runtime's logits from torch's, as a share of the largest: weights have 11 bits."""
 
+COMMON = 0.08
+"""Share of the pictures from which a class is common enough to need no offset."""
+
 JUDGED = tuple(range(len(EMOTIONS) - 1))
 """The seven classes over which recall is balanced: all but contempt, for which there are too few pictures."""
 
@@ -69,9 +72,9 @@ def calibrate(
 ) -> Calibration:
     """Choose offsets and temperature on validation pictures.
 
-    The offsets are minus the logarithm of the classes' shares, times the strength of the largest sum of
-    accuracy and mean recall (Menon et al. 2021); contempt's is the mean of the others' where it is rarer
-    than they are. Then the temperature of the least log loss.
+    Only classes rarer than `COMMON` have an offset: the logarithm of how much rarer they are (Menon et al.
+    2021), times the strength of the largest sum of accuracy and mean recall. Then the temperature of the
+    least log loss.
 
     Args:
         logits: (N, 8) raw.
@@ -79,16 +82,13 @@ def calibrate(
         strengths: Those to choose from.
     """
     share = np.bincount(label, minlength=len(EMOTIONS)) / len(label)
-    rare = -np.log(np.maximum(share, 1 / len(label)))
-    rare[-1] = min(rare[-1], rare[:-1].mean())
-    rare -= rare.mean()
+    rare = np.maximum(0, np.log(COMMON / np.maximum(share, 1 / len(label))))
 
     def merit(strength: float) -> float:
         answer = (logits + strength * rare).argmax(axis=1)
         return float((answer == label).mean()) + balanced(answer, label)
 
     strength = max(strengths, key=merit)
-
     log_rows = np.log(probabilities(logits + strength * rare))
     temperature = fit_temperature(log_rows, label)
     return Calibration(temperature, tuple(float(v) for v in strength * rare / temperature))
