@@ -49,28 +49,16 @@ _LOWER_LIP_BOTTOM = (84, 17, 314)
 _UNDER_NOSE = 2
 _CHIN = 152
 
-MEASURED_POINTS: tuple[int, ...] = tuple(
-    sorted(
-        {
-            *_OUTER_CORNER,
-            *_INNER_CORNER,
-            *(
-                i
-                for pair in (_INNER_BROW, _OUTER_BROW, _UPPER_LID, _LOWER_LID, _CHEEK)
-                for s in pair
-                for i in s
-            ),
-            *(i for side in _NOSE_WING for i in side),
-            *_MOUTH_CORNER,
-            *_UPPER_LIP_TOP,
-            *_UPPER_LIP_EDGE,
-            *_LOWER_LIP_EDGE,
-            *_LOWER_LIP_BOTTOM,
-            _UNDER_NOSE,
-            _CHIN,
-        }
-    )
-)
+MEASURED_POINTS: tuple[int, ...] = tuple(sorted({
+    *_OUTER_CORNER, *_INNER_CORNER, *_MOUTH_CORNER, _UNDER_NOSE, _CHIN,
+    *_UPPER_LIP_TOP, *_UPPER_LIP_EDGE, *_LOWER_LIP_EDGE, *_LOWER_LIP_BOTTOM,
+    *(
+        point
+        for pair in (_INNER_BROW, _OUTER_BROW, _UPPER_LID, _LOWER_LID, _CHEEK, _NOSE_WING)
+        for side in pair
+        for point in side
+    ),
+}))  # fmt: skip
 """The points that `measures` looks at."""
 
 MEASURES: tuple[str, ...] = (
