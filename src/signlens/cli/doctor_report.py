@@ -13,7 +13,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,13 +77,7 @@ class Finding:
 
     def to_json(self) -> dict[str, str]:
         """Plain types only."""
-        return {
-            "part": self.part,
-            "name": self.name,
-            "state": self.state,
-            "detail": self.detail,
-            "remedy": self.remedy,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -187,12 +181,7 @@ def _shipped_weights(name: str, room: str, patterns: tuple[str, ...]) -> Iterato
 
 
 def check_weights(path: Path, name: str) -> Finding:
-    """Compare a weights file with the SHA-256 that a JSON description beside it names.
-
-    Args:
-        path: The weights.
-        name: What to call them.
-    """
+    """Compare a weights file with the SHA-256 that a JSON description beside it names."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     described = False
     for description in sorted(path.parent.glob("*.json")):

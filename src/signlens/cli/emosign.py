@@ -10,7 +10,7 @@ import typer
 
 from signlens.cli.evaluate import Draws, Seed, print_table, wide_console
 from signlens.cli.plugins import OpenGroup
-from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_json, say
+from signlens.cli.shared import AsJson, app, errors_to_exit_codes, print_found, print_json, say
 from signlens.errors import UsageError
 
 if TYPE_CHECKING:
@@ -282,11 +282,8 @@ def to_elan(
         from signlens.emosign.elan_labels import write_elan_files
 
         found = write_elan_files(load_emosign(annotations, videos=videos), out)
-        if as_json:
-            print_json(found)
-            return
-        typer.echo(f"{out}: {len(found['written'])} files")
-        if found["missing_videos"]:
+        print_found(found, as_json, f"{out}: {len(found['written'])} files")
+        if found["missing_videos"] and not as_json:
             say(f"signlens: no video, so no file, for: {', '.join(found['missing_videos'])}")
 
 
@@ -304,9 +301,7 @@ def from_elan(
         from signlens.emosign.elan_labels import gather_elan_files
 
         found = gather_elan_files(files, out, annotator)
-        if as_json:
-            print_json(found)
-            return
-        typer.echo(f"{out}: {found['ratings']} ratings of {len(found['annotators'])} annotators")
-        if found["without_labels"]:
+        summary = f"{out}: {found['ratings']} ratings of {len(found['annotators'])} annotators"
+        print_found(found, as_json, summary)
+        if found["without_labels"] and not as_json:
             say(f"signlens: no label at all in: {', '.join(found['without_labels'])}")

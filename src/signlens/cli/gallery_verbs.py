@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,7 +18,7 @@ from signlens.cli.shared import (
     app,
     asked_limits,
     errors_to_exit_codes,
-    print_json,
+    print_found,
     say,
 )
 from signlens.errors import InputRejected, UsageError
@@ -167,10 +167,8 @@ def remove(
         ]
         _save(gallery.only(left), folder)
         removed = len(gallery) - len(left)
-        if as_json:
-            print_json({"gallery": str(folder), "removed": removed, "clips": len(left)})
-        else:
-            typer.echo(f"{folder}: {removed} removed, {len(left)} left")
+        document = {"gallery": str(folder), "removed": removed, "clips": len(left)}
+        print_found(document, as_json, f"{folder}: {removed} removed, {len(left)} left")
 
 
 @galleries.command()
@@ -182,31 +180,32 @@ def info(folder: GalleryFolder, as_json: AsJson = False) -> None:
         gallery = _load(folder)
         splits = Counter(c.split or "none" for c in gallery.clips)
         glosses = Counter(gallery.glosses)
+        spaces = {name: gallery.matrix(name).shape[1] for name in gallery.spaces}
+        signers = len({c.signer for c in gallery.clips if c.signer})
         found = {
             "gallery": str(folder),
             "model": gallery.model,
             "space": gallery.space,
-            "spaces": {name: gallery.matrix(name).shape[1] for name in gallery.spaces},
+            "spaces": spaces,
             "weights": dict(gallery.weights),
             "clips": len(gallery),
             "glosses": dict(sorted(glosses.items())),
-            "signers": len({c.signer for c in gallery.clips if c.signer}),
+            "signers": signers,
             "splits": dict(splits),
             "with_poses": gallery.skeletons is not None,
             "duplicates": [list(names) for names in gallery.duplicates()],
             "notes": dict(gallery.notes),
         }
-        if as_json:
-            print_json(found)
-            return
-        typer.echo(f"{folder}: {len(gallery):,} clips of {len(glosses):,} glosses, by {gallery.model}")
-        spaces = ", ".join(f"{name} ({d})" for name, d in found["spaces"].items())  # type: ignore[attr-defined]
-        typer.echo(f"Spaces: {spaces}")
-        typer.echo("Splits: " + ", ".join(f"{name} {count:,}" for name, count in splits.items()))
-        typer.echo(f"Signers known: {found['signers']}; skeletons: {'yes' if gallery.skeletons else 'no'}")
-        for name, text in gallery.notes.items():
-            typer.echo(f"{name}: {text}")
-        _say_duplicates(gallery, typer.echo)
+        print_found(
+            found,
+            as_json,
+            f"{folder}: {len(gallery):,} clips of {len(glosses):,} glosses, by {gallery.model}",
+            "Spaces: " + ", ".join(f"{name} ({d})" for name, d in spaces.items()),
+            "Splits: " + ", ".join(f"{name} {count:,}" for name, count in splits.items()),
+            f"Signers known: {signers}; skeletons: {'yes' if gallery.skeletons else 'no'}",
+            *(f"{name}: {text}" for name, text in gallery.notes.items()),
+            *_duplicates(gallery),
+        )
 
 
 @galleries.command()
@@ -226,13 +225,12 @@ def index(
         from signlens.retrieval.gallery import GALLERY_FILE
 
         known = build_index(folder, GALLERY_FILE, space, stored_as)
-        if as_json:
-            print_json(asdict(known))
-            return
-        typer.echo(
+        print_found(
+            asdict(known),
+            as_json,
             f"{folder}: index of {known.clips:,} clips in {space}, {known.bytes / 2**20:.1f} MiB, built in "
             f"{known.build_s:.1f} s; finds {known.recall:.2%} of the {RECALL_AT} nearest clips of "
-            f"{known.sample} clips that asked"
+            f"{known.sample} clips that asked",
         )
 
 
@@ -251,10 +249,8 @@ def publish(
 
         gallery = _load(folder)
         name = services.publish(gallery, services.connect(service), collection)
-        if as_json:
-            print_json({"service": service, "collection": name, "clips": len(gallery)})
-        else:
-            typer.echo(f"{service}: {len(gallery):,} clips in {name}")
+        document = {"service": service, "collection": name, "clips": len(gallery)}
+        print_found(document, as_json, f"{service}: {len(gallery):,} clips in {name}")
 
 
 def _planned(
@@ -281,14 +277,8 @@ def _planned(
             "include": ", ".join(asked),
         }
     asked = list(dict.fromkeys(include or (TRAIN, NO_SPLIT)))
-    clips = clips_of_files(
-        sources,
-        recognizer.poses,
-        include=asked,
-        gloss=gloss,
-        signer=signer,
-        signer_pattern=signer_pattern,
-    )
+    named = {"gloss": gloss, "signer": signer, "signer_pattern": signer_pattern}
+    clips = clips_of_files(sources, recognizer.poses, include=asked, **named)
     return clips, {"include": ", ".join(asked)}
 
 
@@ -344,28 +334,24 @@ def _unwritable(folder: Path, error: OSError) -> UsageError:
 def _report(built: Built, folder: Path, added: int, as_json: bool) -> int:
     """Print what was done; returns the exit code."""
     gallery = built.gallery
-    duplicates = gallery.duplicates()
-    if as_json:
-        print_json(
-            {
-                "gallery": str(folder),
-                "clips": len(gallery),
-                "added": added,
-                "done_before": built.kept,
-                "rejected": built.rejected,
-                "duplicates": [list(names) for names in duplicates],
-                "splits": sorted({c.split or "none" for c in gallery.clips}),
-            }
-        )
-    else:
-        typer.echo(f"{folder}: {len(gallery):,} clips of {len(set(gallery.glosses)):,} glosses")
+    document = {
+        "gallery": str(folder),
+        "clips": len(gallery),
+        "added": added,
+        "done_before": built.kept,
+        "rejected": built.rejected,
+        "duplicates": [list(names) for names in gallery.duplicates()],
+        "splits": sorted({c.split or "none" for c in gallery.clips}),
+    }
+    summary = f"{folder}: {len(gallery):,} clips of {len(set(gallery.glosses)):,} glosses"
+    print_found(document, as_json, summary)
     for number, reason in enumerate(built.rejected.values()):
         if number == _LISTED:
             say(f"signlens: and {len(built.rejected) - _LISTED} other clips were rejected; --json has each")
             break
         say(f"signlens: {reason}")
-    if duplicates and not as_json:
-        _say_duplicates(gallery, say)
+    for line in () if as_json else _duplicates(gallery):
+        say(line)
     held_out = sorted({c.split for c in gallery.clips} & {"val", "test"})
     if held_out:
         say(
@@ -375,9 +361,9 @@ def _report(built: Built, folder: Path, added: int, as_json: bool) -> int:
     return InputRejected.exit_code if built.rejected else 0
 
 
-def _say_duplicates(gallery: Gallery, tell: Callable[[str], Any]) -> None:
+def _duplicates(gallery: Gallery) -> list[str]:
     groups = gallery.duplicates()
-    for names in groups[:_LISTED]:
-        tell(f"The same recording: {', '.join(names)}")
+    lines = [f"The same recording: {', '.join(names)}" for names in groups[:_LISTED]]
     if len(groups) > _LISTED:
-        tell(f"and {len(groups) - _LISTED} others; --json has each")
+        lines.append(f"and {len(groups) - _LISTED} others; --json has each")
+    return lines

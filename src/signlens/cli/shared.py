@@ -148,6 +148,14 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
+def print_found(document: Any, as_json: bool, *lines: str) -> None:
+    """What a verb found: the document, or these lines for a person."""
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo("\n".join(lines))
+
+
 def asked_limits(
     max_seconds: float | None, max_pixels: int | None, max_frames: int | None
 ) -> VideoLimits | None:

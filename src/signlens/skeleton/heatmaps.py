@@ -2,8 +2,7 @@
 
 SAM-SLR takes them from a whole-body network (HRNet-W48, one map of 96 x 96 a keypoint at stride 4 of a
 384 x 384 picture) and halves them twice by 3 x 3 max-pooling. Here they are rendered from keypoints of
-any extractor (`keypoint_maps`), or made of the two 1-D distributions per keypoint that SimCC networks
-such as RTMPose and RTMW give (`simcc_maps`). A network must be used on maps of the kind it learnt from.
+any extractor. A network must be used on maps of the kind it learnt from.
 
 Reference: Jiang et al., "Skeleton Aware Multi-modal Sign Language Recognition" (CVPR workshops 2021).
 """
@@ -134,55 +133,6 @@ def render_maps(xy: Array, confidence: Array, box: Box, size: int = SIZE) -> Arr
     curve = np.exp(-(away**2) / np.float32(2 * SIGMA**2)).astype(np.float32)
     along_x, along_y = curve[..., 0, :], curve[..., 1, :] * peak[..., None]
     return along_y[..., :, None] * along_x[..., None, :]
-
-
-def simcc_maps(x: Array, y: Array, crops: Array, box: Box, size: int = SIZE) -> Array:
-    """Heat-maps made of a SimCC network's two 1-D distributions per keypoint.
-
-    The outer product of the two is the map that they stand for. As in SAM-SLR, a cell shows the
-    highest value near it. The peak is the smaller one of both distributions' peaks, the score that
-    mmpose gives such a keypoint.
-
-    Args:
-        x: (T, 133, bins) response along the width of what the network saw; below 0 counts as 0.
-        y: (T, 133, bins) response along its height.
-        crops: (T, 4) left, top, width and height of what the network saw, in the box's unit.
-        box: What the maps show.
-        size: Cells along each side.
-
-    Returns:
-        (T, 33, size, size) float32, empty outside of the crops.
-
-    Raises:
-        UsageError: Shapes do not belong together, or a crop has no size.
-    """
-    if x.ndim != 3 or y.ndim != 3 or x.shape[:2] != y.shape[:2] or x.shape[1] <= MAPS.max():
-        raise UsageError("SimCC", f"shapes {x.shape} and {y.shape} are not (T, 133, bins)", "give both whole")
-    if crops.shape != (len(x), 4) or not (crops[:, 2:] > 0).all():
-        raise UsageError(
-            "SimCC", "crops are not (T, 4) with width and height above 0", "give one for each frame"
-        )
-    along_x = _see_cells(x[:, MAPS], crops[:, 0], crops[:, 2], box.left, box.side, size)
-    along_y = _see_cells(y[:, MAPS], crops[:, 1], crops[:, 3], box.top, box.side, size)
-    highest = [np.clip(response[:, MAPS].max(axis=-1), 0, None) for response in (x, y)]
-    score = np.clip(np.minimum(*highest), 0, 1)
-    product = np.where(score > 0, highest[0] * highest[1], 1)
-    scale = (score / product).astype(np.float32)
-    return along_y[..., :, None] * along_x[..., None, :] * scale[..., None, None]
-
-
-def _see_cells(response: Array, start: Array, extent: Array, corner: float, side: float, size: int) -> Array:
-    """(T, 33, bins) over a stretch of each frame's own to (T, 33, size) over the box."""
-    frames, maps, bins = response.shape
-    seen = np.zeros((frames, maps, size), np.float32)
-    middle = corner + (np.arange(size) + 0.5) * side / size
-    for frame in range(frames):
-        place = start[frame] + (np.arange(bins) + 0.5) * extent[frame] / bins
-        # At least the nearest bin is seen, however coarse the bins are.
-        reach = max(POOL * side / size, extent[frame] / bins / 2)
-        near = np.abs(place - middle[:, None]) <= reach
-        seen[frame] = np.where(near, np.maximum(response[frame, :, None], 0), 0).max(axis=-1)
-    return seen
 
 
 def _stored(keypoints: int) -> NDArray[np.int64]:

@@ -16,7 +16,6 @@ from signlens.skeleton.heatmaps import (
     keypoint_maps,
     render_maps,
     signer_box,
-    simcc_maps,
 )
 from signlens.skeleton.normalise import LEFT_HAND, WHOLE_BODY_INDEX, normalise
 from signlens_studies.starter.landmark_sets import load_wlasl50
@@ -141,50 +140,6 @@ def test_poses_without_shoulders_or_of_another_layout_are_refused() -> None:
     points[:, 5, 3] = 0
     with pytest.raises(InputRejected, match="shoulders"):
         keypoint_maps(points)
-
-
-def gaussian_bins(at: np.ndarray, bins: int, spread: float) -> np.ndarray:
-    """(T, 133, bins) curves of height 1 around places given as shares of the extent."""
-    middle = (np.arange(bins) + 0.5) / bins
-    return np.exp(-((middle - at[..., None]) ** 2) / (2 * spread**2)).astype(np.float32)
-
-
-def test_simcc_distributions_of_a_heat_maps_width_give_the_keypoints_maps() -> None:
-    points = whole_body(2)
-    box = signer_box(points)
-    # What the network saw: another rectangle in each frame, larger than the box.
-    crops = np.array([[50, 40, 520, 560], [80, 60, 480, 640]], np.float32)
-    share = (points[..., :2] - crops[:, None, :2]) / crops[:, None, 2:]
-    spread = SIGMA * box.side / SIZE / crops[:, 2:]
-    x = np.stack([gaussian_bins(share[t, :, 0], 2000, spread[t, 0]) for t in range(2)])
-    y = np.stack([gaussian_bins(share[t, :, 1], 3000, spread[t, 1]) for t in range(2)])
-    x *= points[..., 3:]
-    y *= points[..., 3:]
-    maps = simcc_maps(x, y, crops, box)
-    # A bin is a sixtieth of a cell: what the cells' edges see is off by as little.
-    np.testing.assert_allclose(maps, keypoint_maps(points, box), atol=0.02)
-
-
-def test_simcc_peaks_are_the_lesser_score_and_nothing_is_seen_outside_of_the_crop() -> None:
-    share = np.full((1, 133), 24.5 / 96)
-    x, y = 0.9 * gaussian_bins(share, 96, 0.02), 0.4 * gaussian_bins(share, 96, 0.02)
-    y[0, MAPS[4]] = -1.0
-    # The crop is the left upper quarter of the box, so the point is at an eighth of it.
-    maps = simcc_maps(x, y, np.array([[0, 0, 12, 12]], np.float32), BOX)
-    assert maps[0, 0].max() == pytest.approx(0.4, rel=0.01)
-    assert np.unravel_index(maps[0, 0].argmax(), (24, 24)) in {(r, c) for r in (2, 3) for c in (2, 3)}
-    assert not maps[0, :, 13:].any() and not maps[0, :, :, 13:].any()
-    assert not maps[0, 4].any()
-
-
-def test_simcc_shapes_that_do_not_belong_together_are_refused() -> None:
-    x = np.ones((2, 133, 8), np.float32)
-    with pytest.raises(UsageError, match="shapes"):
-        simcc_maps(x, x[:1], np.ones((2, 4), np.float32), BOX)
-    with pytest.raises(UsageError, match="shapes"):
-        simcc_maps(x[:, :17], x[:, :17], np.ones((2, 4), np.float32), BOX)
-    with pytest.raises(UsageError, match="crops"):
-        simcc_maps(x, x, np.array([[0, 0, 0, 1], [0, 0, 1, 1]], np.float32), BOX)
 
 
 @pytest.mark.shared
