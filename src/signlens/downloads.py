@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from signlens.errors import InputRejected, PartMissing, UsageError
-from signlens.files import whole_file
+from signlens.errors import InputRejected, PartMissing
+from signlens.files import whole_file, write_errors
 from signlens.optional import require_extra
 
 _OFFLINE = "check the connection, or copy the file from elsewhere"
@@ -58,14 +58,10 @@ def fetch_file(url: str, target: Path, git_blob: str, *, limit: int, timeout_s: 
             f"its bytes are not those of the pinned file (git blob {git_blob})",
             "nothing was kept; fetch it again, or copy the file from elsewhere",
         )
-    try:
+    with write_errors(target, "choose another folder"):
         target.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(target) as part:
             part.write_bytes(content)
-    except OSError as error:
-        raise UsageError(
-            target, f"it cannot be written ({error.strerror})", "choose another folder"
-        ) from None
     return target
 
 

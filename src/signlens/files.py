@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from signlens.errors import UsageError
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
@@ -41,6 +43,17 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def write_errors(
+    path: str | Path, remedy: str = "name another folder", problem: str = "it cannot be written"
+) -> Iterator[None]:
+    """An OSError inside becomes the UsageError that the path cannot be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(path, f"{problem} ({error.strerror or error})", remedy) from None
 
 
 def file_sha256(path: Path) -> str:

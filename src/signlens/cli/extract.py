@@ -25,6 +25,7 @@ from signlens.cli.shared import (
     say,
 )
 from signlens.errors import InputRejected, SignLensError, UsageError
+from signlens.files import write_errors
 from signlens.reasons import Reason
 
 if TYPE_CHECKING:
@@ -48,10 +49,8 @@ def extract(
 
         limits = asked_limits(max_seconds, max_pixels, max_frames)
         planned, rejected = _plan_extraction(inputs, out)
-        try:
+        with write_errors(out, "name another", "the folder cannot be made"):
             out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(out, f"the folder cannot be made ({error.strerror})", "name another") from None
         entries: list[dict[str, Any]] = []
         codes = []
         for problem in rejected:
@@ -139,11 +138,9 @@ def _is_finished(source: str, target: Path) -> bool:
 def _save_pose(clip: PoseClip, target: Path) -> None:
     from signlens.pose import write_pose
 
-    try:
+    with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_pose(clip, target)
-    except OSError as error:
-        raise UsageError(target, f"it cannot be written ({error.strerror})", "name another folder") from None
 
 
 def _print_extraction(entries: Sequence[dict[str, Any]], out: Path) -> None:

@@ -22,6 +22,7 @@ from signlens.cli.shared import (
     say,
 )
 from signlens.errors import InputRejected, UsageError
+from signlens.files import write_errors
 
 if TYPE_CHECKING:
     from signlens.recognizer import Recognizer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from signlens.retrieval.gallery import Gallery
 
 _LISTED = 10
+_UNWRITABLE = "the gallery cannot be written there"
 
 galleries = typer.Typer(
     help="Galleries: the known clips that `search` looks among. A gloss is a label, not a translation.",
@@ -288,8 +290,8 @@ def _built(
     from signlens.retrieval.building import embed_clips, empty_gallery
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with ProgressBar() as progress:
+        with write_errors(folder, problem=_UNWRITABLE), ProgressBar() as progress:
+            folder.mkdir(parents=True, exist_ok=True)
             return embed_clips(
                 clips,
                 recognizer.embed,
@@ -298,8 +300,6 @@ def _built(
                 skeletons=with_poses,
                 progress=progress,
             )
-    except OSError as error:
-        raise _unwritable(folder, error) from None
     except KeyboardInterrupt:
         say("signlens: the same command goes on where this one stopped")
         raise
@@ -320,15 +320,8 @@ def _load(folder: Path) -> Gallery:
 def _save(gallery: Gallery, folder: Path) -> None:
     from signlens.retrieval.gallery import GALLERY_FILE
 
-    try:
+    with write_errors(folder, problem=_UNWRITABLE):
         gallery.save(folder / GALLERY_FILE)
-    except OSError as error:
-        raise _unwritable(folder, error) from None
-
-
-def _unwritable(folder: Path, error: OSError) -> UsageError:
-    problem = f"the gallery cannot be written there ({error.strerror})"
-    return UsageError(folder, problem, "name another folder")
 
 
 def _report(built: Built, folder: Path, added: int, as_json: bool) -> int:

@@ -21,6 +21,7 @@ from signlens.cli.shared import (
     print_json,
 )
 from signlens.errors import UsageError
+from signlens.files import write_errors
 
 if TYPE_CHECKING:
     from signlens.orientation.correction import Correction
@@ -120,10 +121,8 @@ def _signed(clip: PoseClip, correction: Correction) -> PoseClip:
 def _write_poses(clip: PoseClip, out: Path) -> None:
     from signlens.pose import write_pose
 
-    try:
+    with write_errors(out, "name another place"):
         write_pose(clip, out)
-    except OSError as error:
-        raise UsageError(out, f"it cannot be written ({error.strerror})", "name another place") from None
 
 
 def _document(

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from signlens.datasets.clip_files import ClipFile
-from signlens.errors import InputRejected, SignLensError, UsageError
+from signlens.errors import InputRejected, SignLensError
+from signlens.files import write_errors
 from signlens.pose.clip import PoseClip, Provenance
 from signlens.pose.file import read_pose, write_pose
 
@@ -86,13 +87,9 @@ class Extraction:
             raise InputRejected(
                 video, f"extracting it failed, which is a defect of SignLens ({what})", "please report it"
             ) from error
-        try:
+        with write_errors(kept, "name another folder with --poses"):
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_pose(clip, kept)
-        except OSError as error:
-            raise UsageError(
-                kept, f"it cannot be written ({error.strerror})", "name another folder with --poses"
-            ) from None
         return clip
 
 

@@ -32,7 +32,7 @@ from signlens.datasets.folder import (
     identity_of,
 )
 from signlens.errors import UsageError
-from signlens.files import file_sha256, whole_file
+from signlens.files import file_sha256, whole_file, write_errors
 from signlens.pose.clip import WHOLE_BODY_KEYPOINTS
 
 _STORE_HEADER_BYTES = 128
@@ -81,7 +81,7 @@ def write_dataset(
         raise UsageError(folder, f"{unit!r} is no unit", f"give {PIXELS} or {FRAME_HEIGHTS}")
     for text in (name, kind, *glosses):
         _check_text(folder, text)
-    try:
+    with write_errors(folder, problem="the dataset cannot be written there"):
         folder.mkdir(parents=True, exist_ok=True)
         # The inner ones are put into place first: dataset.json, which vouches for the others, comes last.
         with (
@@ -112,10 +112,6 @@ def write_dataset(
             )
             text = json.dumps(vars(description), indent=1, ensure_ascii=False, allow_nan=False)
             document_part.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            folder, f"the dataset cannot be written there ({error.strerror or error})", "name another folder"
-        ) from None
     return Dataset.open(folder)
 
 

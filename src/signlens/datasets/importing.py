@@ -27,7 +27,7 @@ from signlens.datasets.labels import (
 from signlens.datasets.openpose import read_openpose_folder
 from signlens.datasets.whole_body_arrays import read_whole_body_array, unmirrored
 from signlens.errors import InputRejected, UsageError
-from signlens.files import file_sha256
+from signlens.files import file_sha256, write_errors
 from signlens.pose.clip import WHOLE_BODY_KEYPOINTS
 from signlens.pose.file import read_pose
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX
@@ -282,20 +282,14 @@ def import_labels(
             extraction = None
             if videos:
                 if settings.poses and not settings.poses.exists():
-                    _make(settings.poses)
+                    with write_errors(settings.poses, "name another", "the folder cannot be made"):
+                        settings.poses.mkdir(parents=True)
                 kept = settings.poses or settings.out / EXTRACTED
                 extraction = stack.enter_context(Extraction(kept, settings.limits, on_frames))
             source = FilePoses(poses, videos, extraction, mirrored=settings.mirrored)
         return import_dataset(
             labels, source, settings.out, name=settings.name, keypoints=settings.keypoints, progress=on_clip
         )
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(folder, f"the folder cannot be made ({error.strerror})", "name another") from None
 
 
 def import_dataset(

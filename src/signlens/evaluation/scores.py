@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from signlens.datasets.tables import listed
 from signlens.errors import InputRejected, UsageError
-from signlens.files import whole_file
+from signlens.files import whole_file, write_errors
 
 MAX_BYTES = 2 << 30
 """Largest file that is read, unpacked: 21,000 clips of 2,000 classes in twelve float32 streams."""
@@ -336,8 +336,5 @@ def write_scores(path: str | Path, scores: ScoreSet) -> None:
     for name, words in (("dataset", scores.dataset), ("extractor", scores.extractor)):
         if words:
             arrays[name] = np.array(words)
-    try:
-        with whole_file(path) as part, part.open("wb") as file:
-            np.savez(file, **arrays)
-    except OSError as error:
-        raise UsageError(path, f"it cannot be written ({error.strerror})", "name another place") from None
+    with write_errors(path, "name another place"), whole_file(path) as part, part.open("wb") as file:
+        np.savez(file, **arrays)

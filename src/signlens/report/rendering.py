@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 import signlens
 from signlens.errors import UsageError
-from signlens.files import whole_file
+from signlens.files import whole_file, write_errors
 
 
 def _inline(text: str) -> tuple[Markup, str]:
@@ -65,16 +65,10 @@ def write_page(destination: Path, html: str) -> Path:
     destination = Path(destination)
     # A file name may hold bytes that are no text; they must not cost the page.
     content = html.encode("utf-8", errors="replace")
-    try:
+    with write_errors(destination, "name a place you may write to", "the report cannot be written"):
         if destination.is_dir():
             raise UsageError(destination, "is a folder", "name the HTML file to write")
         destination.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(destination) as part:
             part.write_bytes(content)
-    except OSError as error:
-        raise UsageError(
-            destination,
-            f"the report cannot be written ({error.strerror or error})",
-            "name a place you may write to",
-        ) from error
     return destination

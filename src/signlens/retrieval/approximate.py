@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from signlens.errors import PartMissing, UsageError
-from signlens.files import whole_file
+from signlens.files import whole_file, write_errors
 from signlens.optional import require_extra
 from signlens.retrieval.gallery import StoredGallery
 from signlens.retrieval.index import NOTHING, ExactIndex, Found, Rows, Vectors, check_k, decide, unit_query
@@ -159,7 +159,7 @@ def build_graph(
             "store half-precision numbers (f16), or search exactly",
         )
     words = {"vectors": "", "space": "", "name": "", **(describe or {})}
-    try:
+    with write_errors(path, "name another"):
         with whole_file(path) as part_file:
             graph.save(str(part_file))
             size = part_file.stat().st_size
@@ -177,8 +177,6 @@ def build_graph(
         )
         with whole_file(_beside(path)) as part_file:
             part_file.write_text(json.dumps(asdict(known), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(path, f"it cannot be written ({error.strerror or error})", "name another") from None
     return known
 
 

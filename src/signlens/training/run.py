@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from signlens.errors import PartMissing, UsageError
 from signlens.evaluation.scores import ScoreSet, write_scores
-from signlens.files import whole_file
+from signlens.files import whole_file, write_errors
 from signlens.training.experiment import Experiment, load_experiment
 from signlens.training.sources import TEST, VALIDATION, ClipSource
 
@@ -51,16 +51,12 @@ def claim_run(folder: Path, experiment_file: Path, datasets: tuple[Path, ...]) -
     Raises:
         UsageError: It cannot be written there.
     """
-    try:
+    with write_errors(folder, "name another", "the run cannot be written there"):
         folder.mkdir(parents=True, exist_ok=True)
         with whole_file(folder / EXPERIMENT_FILE) as part:
             part.write_text(experiment_file.read_text(encoding="utf-8"), encoding="utf-8")
         with whole_file(folder / RUN_FILE) as part:
             part.write_text(json.dumps({"data": [str(d.resolve()) for d in datasets]}), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            folder, f"the run cannot be written there ({error.strerror})", "name another"
-        ) from None
 
 
 def open_run(folder: Path) -> Run:
