@@ -83,7 +83,7 @@ def read_wlasl(sources: Sequence[Path], subset: int | None = None) -> Labels:
             sources[0], f"only {len(glosses)} glosses are known, not {subset}", "give the larger label files"
         )
     if splits:
-        classes = max(_classes(path, document) for path, document in splits.items())
+        classes = max(map(_classes, splits.values()))
         if classes > len(glosses) or classes < (subset or 0):
             raise InputRejected(
                 next(iter(splits)),
@@ -132,11 +132,11 @@ def _files(sources: Sequence[Path], subset: int | None) -> tuple[Path, ...]:
 
 def _sort_out(
     files: Sequence[Path],
-) -> tuple[tuple[str, ...] | None, dict[Path, list[Any]], dict[Path, dict[str, Any]]]:
+) -> tuple[tuple[str, ...] | None, dict[Path, list[Any]], dict[Path, dict[str, _Action]]]:
     """The class list, the instance records and the nslt files among some files, told apart by content."""
     glosses: tuple[str, ...] | None = None
     records: dict[Path, list[Any]] = {}
-    splits: dict[Path, dict[str, Any]] = {}
+    splits: dict[Path, dict[str, _Action]] = {}
     for path in files:
         if path.suffix.lower() != ".json":
             if glosses is not None:
@@ -147,7 +147,7 @@ def _sort_out(
         if isinstance(document, list):
             records[path] = document
         elif isinstance(document, dict):
-            splits[path] = document
+            splits[path] = {video: _action(path, video, entry) for video, entry in document.items()}
         else:
             raise InputRejected(path, "it is no label file of WLASL", _RELEASED)
     return glosses, records, splits
@@ -223,29 +223,25 @@ def _clips_of_instances(
 
 
 def _clips_of_splits(
-    splits: Mapping[Path, Mapping[str, Any]], glosses: Sequence[str], instances: Mapping[str, _Instance]
+    splits: Mapping[Path, Mapping[str, _Action]], glosses: Sequence[str], instances: Mapping[str, _Instance]
 ) -> tuple[LabelledClip, ...]:
     """The clips of the nslt files, which must agree where they overlap."""
     actions: dict[str, _Action] = {}
-    sizes: dict[Path, set[str]] = {}
-    classes: dict[Path, int] = {}
-    for path, document in splits.items():
-        here = {video: _action(path, video, entry) for video, entry in document.items()}
-        classes[path] = _classes(path, document)
-        sizes[path] = set(here)
+    for path, here in splits.items():
         for video, action in here.items():
             if actions.setdefault(video, action) != action:
                 raise InputRejected(path, f"the video {video} is another in the other nslt file", _RELEASED)
-    for path, videos in sizes.items():
-        expected = {video for video, action in actions.items() if action.number < classes[path]}
-        if missing := sorted(expected - videos):
+    for path, here in splits.items():
+        classes = _classes(here)
+        expected = {video for video, action in actions.items() if action.number < classes}
+        if missing := sorted(expected - set(here)):
             raise InputRejected(
                 path,
                 f"the video {missing[0]} of the other nslt file is not in it",
                 "give files of one release",
             )
     clips = []
-    path = max(splits, key=lambda path: classes[path])
+    path = max(splits, key=lambda path: _classes(splits[path]))
     for video, action in sorted(actions.items()):
         if action.number >= len(glosses):
             continue
@@ -274,9 +270,9 @@ def _clips_of_splits(
     return tuple(clips)
 
 
-def _classes(path: Path, document: Mapping[str, Any]) -> int:
+def _classes(actions: Mapping[str, _Action]) -> int:
     """How many classes an nslt file has."""
-    return 1 + max((_action(path, video, entry).number for video, entry in document.items()), default=-1)
+    return 1 + max((action.number for action in actions.values()), default=-1)
 
 
 def _action(path: Path, video: str, entry: Any) -> _Action:
