@@ -335,7 +335,8 @@ def _write_report(
 
 def _skeletons(recognizer: Recognizer, clips: Set[str]) -> dict[str, Any]:
     """How clips of the model's gallery are signed, where it holds that."""
-    from signlens.retrieval.gallery import GALLERY_FILE, StoredGallery
+    from signlens.retrieval.gallery import GALLERY_FILE
+    from signlens.retrieval.stored_gallery import StoredGallery
 
     if recognizer.gallery is None:
         return {}

@@ -132,7 +132,8 @@ def held_out_reasons(found: list[SimilarSign]) -> list[Reason]:
 
 
 def _in_gallery(recognizer: Recognizer, folder: Path, approximate: bool, space: str) -> LookUp:
-    from signlens.retrieval.gallery import GALLERY_FILE, Gallery, StoredGallery
+    from signlens.retrieval.gallery import GALLERY_FILE, Gallery
+    from signlens.retrieval.stored_gallery import StoredGallery
 
     path = folder / GALLERY_FILE
     if approximate:
@@ -163,7 +164,8 @@ def _write_report(
 ) -> None:
     from signlens.report.similar import MOST_SHOWN, write_similar
     from signlens.retrieval.building import signing_skeleton
-    from signlens.retrieval.gallery import GALLERY_FILE, StoredGallery
+    from signlens.retrieval.gallery import GALLERY_FILE
+    from signlens.retrieval.stored_gallery import StoredGallery
 
     held = StoredGallery.open(folder / GALLERY_FILE)
     skeletons = held.skeletons_of({sign.clip for sign in found[:MOST_SHOWN]})

@@ -36,13 +36,10 @@ class Alignment:
     cost: float
 
     def partner(self, frames: int) -> NDArray[np.int64]:
-        """For each frame of the first signing, the middle one of the second's that go with it.
+        """For each of the first signing's frames, the middle one of the second's that go with it: (frames,).
 
-        Args:
-            frames: Number of frames of the first signing.
-
-        Returns:
-            (frames,) never going back.
+        >>> Alignment(np.array([0, 0, 0, 1]), np.array([0, 1, 2, 2]), 0.0).partner(2).tolist()
+        [1, 2]
         """
         low = np.searchsorted(self.first, np.arange(frames), side="left")
         high = np.searchsorted(self.first, np.arange(frames), side="right") - 1
@@ -60,10 +57,7 @@ def frame_distances(first: Points, second: Points) -> NDArray[np.float64]:
         (S, T): the mean distance of the points that both show, in shoulder widths.
     """
     apart = np.linalg.norm(first[:, None].astype(np.float64) - second[None], axis=-1)
-    shared = np.isfinite(apart)
-    count = shared.sum(axis=-1)
-    total = np.where(shared, apart, 0.0).sum(axis=-1)
-    return np.where(count > 0, total / np.maximum(count, 1), _NOTHING_SHARED)
+    return _mean_of_seen(apart, -1, _NOTHING_SHARED)
 
 
 def align(first: Points, second: Points) -> Alignment:
@@ -72,9 +66,6 @@ def align(first: Points, second: Points) -> Alignment:
     Args:
         first: (S, 49, 2), NaN where a point was not seen; S at least 1.
         second: (T, 49, 2) likewise.
-
-    Raises:
-        UsageError: Shapes that are no signings.
     """
     for signing in (first, second):
         if signing.ndim != 3 or signing.shape[1:] != (POINTS, 2) or not len(signing):
@@ -115,10 +106,14 @@ def point_differences(first: Points, second: Points, alignment: Alignment) -> ND
     """
     pair = [_from_hand_roots(first)[alignment.first], _from_hand_roots(second)[alignment.second]]
     apart = np.linalg.norm(pair[0] - pair[1], axis=-1)
-    shared = np.isfinite(apart)
-    count = shared.sum(axis=0)
-    total = np.where(shared, apart, 0.0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return _mean_of_seen(apart, 0, np.nan)
+
+
+def _mean_of_seen(apart: NDArray[np.float64], axis: int, unseen: float) -> NDArray[np.float64]:
+    seen = np.isfinite(apart)
+    count = seen.sum(axis=axis)
+    total = np.where(seen, apart, 0.0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), unseen)
 
 
 def _from_hand_roots(signing: Points) -> NDArray[np.float64]:

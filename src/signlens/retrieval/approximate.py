@@ -19,8 +19,19 @@ import numpy as np
 from signlens.errors import PartMissing, UsageError
 from signlens.files import whole_file, write_errors
 from signlens.optional import require_extra
-from signlens.retrieval.gallery import StoredGallery
-from signlens.retrieval.index import NOTHING, ExactIndex, Found, Rows, Vectors, check_k, decide, unit_query
+from signlens.retrieval.gallery import Gallery
+from signlens.retrieval.index import (
+    NOTHING,
+    NOTHING_FOUND,
+    ExactIndex,
+    Found,
+    Rows,
+    Vectors,
+    check_k,
+    decide,
+    unit_query,
+)
+from signlens.retrieval.stored_gallery import StoredGallery
 
 LEAST_RECALL = 0.99
 """An index that finds less of the true nearest clips is refused."""
@@ -98,12 +109,12 @@ class ApproximateIndex:
             matches = self._graph.search(unit.astype(np.float32), asked)
             keys = (key for key in matches.keys.astype(np.int64).tolist() if key not in left_out)
             rows = np.fromiter(keys, dtype=np.int64)
-            found = decide(rows, self._vectors_at(rows), unit, k) if len(rows) else Found(rows, rows * 1.0)
+            found = decide(rows, self._vectors_at(rows), unit, k) if len(rows) else NOTHING_FOUND
             # Copies of the query may have taken all places.
             if len(found.rows) >= k or asked >= len(self):
                 return found
             asked = min(len(self), 2 * asked)
-        return Found(NOTHING, NOTHING * 1.0)
+        return NOTHING_FOUND
 
 
 def build_graph(
@@ -188,13 +199,7 @@ def build_index(folder: Path, file: str, name: str, stored_as: StoredAs = "f16")
         file: Name of the gallery's file in it.
         name: The space: a network, or ``fused``.
         stored_as: See `build_graph`.
-
-    Raises:
-        PartMissing: usearch is not installed, or there is no gallery.
-        UsageError: As `build_graph`, or no such space.
     """
-    from signlens.retrieval.gallery import Gallery
-
     stored = StoredGallery.open(folder / file)
     vectors = Gallery.load(folder / file, only=name).matrix(name)
     words = {"vectors": stored.digest(name), "space": stored.space, "name": name}
@@ -204,27 +209,20 @@ def build_index(folder: Path, file: str, name: str, stored_as: StoredAs = "f16")
 def open_index(folder: Path, stored: StoredGallery, name: str) -> ApproximateIndex:
     """The approximate index of one space of a gallery, mapped from disk.
 
-    Args:
-        folder: The gallery's folder.
-        stored: The gallery.
-        name: The space.
-
     Raises:
         PartMissing: usearch is not installed; there is no index of these very vectors; it is damaged, or
             finds less than `LEAST_RECALL`.
-        UsageError: No such space.
     """
-    if name not in (*stored.weights, "fused"):
-        stored.vectors_at(NOTHING, name)  # raises
+    digest = stored.digest(name)
     index_type = _usearch()
-    path = _graph_file(folder, stored.digest(name), name)
+    path = _graph_file(folder, digest, name)
     again = f"build it with: signlens gallery index {folder} --space {name}"
     if not path.is_file() or not _beside(path).is_file():
         raise PartMissing(path, "there is no approximate index of the gallery as it is now", again)
     try:
         known = Tried(**json.loads(_beside(path).read_text(encoding="utf-8")))
         whole = known.bytes == path.stat().st_size and known.clips == len(stored)
-        if known.layout != _LAYOUT or known.vectors != stored.digest(name) or not whole:
+        if known.layout != _LAYOUT or known.vectors != digest or not whole:
             raise PartMissing(path, "it is not the index of this gallery, or not whole", again)
         if not known.recall >= LEAST_RECALL:
             problem = f"it was found to miss too much (recall at {RECALL_AT}: {known.recall})"

@@ -32,12 +32,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def empty_gallery(model: SignModel, notes: Mapping[str, str] | None = None) -> Gallery:
-    """A gallery for a model's embeddings that holds no clip yet.
-
-    Args:
-        model: Whose embeddings it shall hold.
-        notes: What its clips will come from.
-    """
+    """A gallery for a model's embeddings that holds no clip yet; `notes` say where its clips come from."""
     return Gallery(
         clips=(),
         model=f"{model.name} {model.version}",
@@ -105,10 +100,6 @@ def embed_clips(
         part: File of the clips done so far; removed by the caller once the gallery is saved.
         skeletons: Whether to keep how each clip is signed.
         progress: Called with clips done, clips in all, and a clip's name.
-
-    Raises:
-        PartMissing: The model or a library is not there.
-        OSError: The part cannot be written.
     """
     done = _earlier(part, empty, skeletons)
     fresh: list[tuple[GalleryClip, Mapping[str, Array], NDArray[np.float32] | None]] = []

@@ -1,17 +1,10 @@
-"""The gallery: embeddings of known clips with what is known of each (never the clips themselves).
-
-On disk it is one safetensors file: one tensor of unit vectors for each of the model's networks
-(``vectors.NAME``), the clips' names, glosses and so on as JSON text (``clips``), and, where asked for, the
-clips' skeletons for drawing them. A JSON document in the header names the model and holds a SHA-256 of each
-tensor.
-"""
+"""The gallery: embeddings of known clips with what is known of each (never the clips themselves)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,24 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.errors import PartMissing, UsageError
-from signlens.files import whole_file
 from signlens.models.embedding import FUSED, fuse_embeddings
-from signlens.retrieval.index import SAME_CLIP, ExactIndex, Found, Rows, cosines, unit_query
+from signlens.retrieval.gallery_file import (
+    REMEDY,
+    SKELETON_POINTS,
+    SKELETON_STARTS,
+    VECTORS,
+    GalleryFile,
+    networks_of,
+    open_gallery,
+    write_gallery,
+)
+from signlens.retrieval.index import (
+    NOTHING,
+    SAME_CLIP,
+    ExactIndex,
+    Found,
+    Rows,
+    Vectors,
+    cosines,
+    unit_query,
+)
 from signlens.retrieval.votes import nearest_first
 
 GALLERY_FILE = "gallery.safetensors"
 """Name of the gallery in a model's folder, and in a folder of its own."""
 
-_LAYOUT = 2
-_HEADER = "gallery"
-_CLIPS = "clips"
-_VECTORS = "vectors."
-_SKELETON_POINTS, _SKELETON_STARTS = "skeletons.points", "skeletons.starts"
 _UNIT = 2e-3  # float16 storage moves a unit vector's length by less
-_DAMAGED = "its checksum is wrong: it was damaged or altered"
-_REMEDY = "install the package again, or build the gallery again"
-
-Vectors = NDArray[np.float32]
 
 
 def embedding_space(card: Mapping[str, Any]) -> str:
@@ -49,10 +51,7 @@ def embedding_space(card: Mapping[str, Any]) -> str:
     hash of ``model.json`` could not serve: that file names the gallery's own hash.)
 
     Args:
-        card: A model's ``model.json``: its ``networks`` and ``sha256`` are read.
-
-    Raises:
-        PartMissing: The card lacks them.
+        card: A model's ``model.json``: its ``networks`` and ``sha256`` are read; without them, `PartMissing`.
     """
     try:
         parts = [
@@ -63,7 +62,7 @@ def embedding_space(card: Mapping[str, Any]) -> str:
             for network in card["networks"]
         ]
     except (KeyError, TypeError) as error:
-        raise PartMissing("model.json", f"is not a sign model's card ({error!r})", _REMEDY) from None
+        raise PartMissing("model.json", f"is not a sign model's card ({error!r})", REMEDY) from None
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -143,15 +142,15 @@ class Catalogue:
         return self._row_of.get(name)
 
     def rows_of(self, sources: Set[str] = frozenset(), names: Set[str] = frozenset()) -> Rows:
-        """Rows of clips that come from given files, or have given names.
+        """Rows of clips that come from files of given SHA-256 (hex, not empty), or have given names.
 
-        Args:
-            sources: SHA-256 (hex) of source files; the empty string never matches.
-            names: Names of clips.
+        >>> clips = (GalleryClip("a", "HELLO", source="f00d"), GalleryClip("b", "HELLO"))
+        >>> Catalogue(clips, "model 1", "space").rows_of({"f00d", ""}).tolist()
+        [0]
         """
         known = {source for source in sources if source}
         if not known and not names:
-            return np.zeros(0, dtype=np.int64)
+            return NOTHING
         found = [i for i, clip in enumerate(self.clips) if clip.source in known or clip.name in names]
         return np.array(found, dtype=np.int64)
 
@@ -163,14 +162,11 @@ class Catalogue:
         ]
 
     def require_space(self, space: str, name: str | Path = "gallery") -> None:
-        """Refuse a model whose embeddings mean something else than this gallery's.
+        """Refuse (`PartMissing`) a model whose embeddings mean something else than this gallery's.
 
         Args:
             space: The asking model's embedding space.
             name: What to call the gallery in the message.
-
-        Raises:
-            PartMissing: It is another space.
         """
         if space != self.space:
             raise PartMissing(
@@ -198,11 +194,7 @@ class Gallery(Catalogue):
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that everything has the same length and that the vectors are unit vectors.
-
-        Raises:
-            UsageError: It does not fit together.
-        """
+        """Check that everything has the same length and that the vectors are unit vectors."""
         count = len(self.clips)
         if not self.vectors or not set(self.vectors) <= set(self.weights):
             given = f"vectors of {list(self.vectors)}, weights of {list(self.weights)}"
@@ -229,11 +221,7 @@ class Gallery(Catalogue):
         return (*self.vectors, FUSED) if whole else tuple(self.vectors)
 
     def matrix(self, space: str = FUSED) -> Vectors:
-        """The unit vectors (N, D) of a space.
-
-        Raises:
-            UsageError: There is no such space.
-        """
+        """The unit vectors (N, D) of a space."""
         if space not in self.spaces:
             raise UsageError("space", f"there is no {space!r}", f"choose from {', '.join(self.spaces)}")
         return self._fused if space == FUSED else self.vectors[space]
@@ -248,9 +236,6 @@ class Gallery(Catalogue):
         """This gallery and another of the same model; a clip of the same name is taken from the other.
 
         Skeletons are kept when both hold them.
-
-        Raises:
-            PartMissing: The other is of another model.
         """
         other.require_space(self.space)
         mine = self.only([row for row, clip in enumerate(self.clips) if clip.name not in other._row_of])
@@ -311,34 +296,21 @@ class Gallery(Catalogue):
 
         Returns:
             SHA-256 (hex) of the file, for the model's card.
-
-        Raises:
-            OSError: The folder cannot be written to.
         """
-        from safetensors.numpy import save
-
-        path = Path(path)
         columns = {f.name: [getattr(clip, f.name) for clip in self.clips] for f in fields(GalleryClip)}
-        words = json.dumps(columns, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        tensors: dict[str, NDArray[Any]] = {_CLIPS: np.frombuffer(words, dtype=np.uint8)}
-        for name, own in self.vectors.items():
-            tensors[_VECTORS + name] = np.ascontiguousarray(own, dtype=np.dtype(dtype))
+        tensors: dict[str, NDArray[Any]] = {
+            VECTORS + name: own.astype(dtype) for name, own in self.vectors.items()
+        }
         if self.skeletons is not None:
-            tensors[_SKELETON_POINTS] = np.ascontiguousarray(self.skeletons.points)
-            tensors[_SKELETON_STARTS] = np.ascontiguousarray(self.skeletons.starts)
-        document = {
-            "layout": _LAYOUT,
+            tensors[SKELETON_POINTS] = self.skeletons.points
+            tensors[SKELETON_STARTS] = self.skeletons.starts
+        described = {
             "model": self.model,
             "space": self.space,
             "notes": dict(self.notes),
             "weights": [[name, float(weight)] for name, weight in self.weights.items()],
-            "sha256": {name: _digest(tensor) for name, tensor in tensors.items()},
         }
-        document["document"] = _digest_of_document(document)
-        content = save(tensors, metadata={_HEADER: json.dumps(document, sort_keys=True)})
-        with whole_file(path) as part:
-            part.write_bytes(content)
-        return hashlib.sha256(content).hexdigest()
+        return write_gallery(Path(path), columns, tensors, described)
 
     @classmethod
     def load(
@@ -362,24 +334,19 @@ class Gallery(Catalogue):
             UsageError: There is no network of that name in it.
         """
         path = Path(path)
-        with _gallery_file(path) as (file, document):
-            weights = {str(name): float(weight) for name, weight in document["weights"]}
-            if only is not None and only not in (*weights, FUSED):
-                known = ", ".join([*weights, FUSED])
-                raise UsageError("space", f"there is no {only!r} in {path}", f"choose from {known}")
-            names = list(weights) if only in (None, FUSED) else [str(only)]
+        with open_gallery(path) as file:
             drawn = None
-            if skeletons and _SKELETON_POINTS in document["sha256"]:
-                parts = [_verified(path, file, document, n) for n in (_SKELETON_POINTS, _SKELETON_STARTS)]
-                drawn = Skeletons(*parts)
+            if skeletons and SKELETON_POINTS in file.digests:
+                drawn = Skeletons(file.tensor(SKELETON_POINTS), file.tensor(SKELETON_STARTS))
+            networks = networks_of(only or FUSED, file.weights, path)
             gallery = cls(
-                clips=_clips(_verified(path, file, document, _CLIPS)),
-                model=document["model"],
-                space=document["space"],
-                vectors={n: unit_vectors(_verified(path, file, document, _VECTORS + n)) for n in names},
-                weights=weights,
+                clips=clips_of(file),
+                model=file.document["model"],
+                space=file.document["space"],
+                vectors={name: unit_vectors(file.tensor(VECTORS + name)) for name in networks},
+                weights=file.weights,
                 skeletons=drawn,
-                notes=document["notes"],
+                notes=file.document["notes"],
             )
         if space is not None:
             gallery.require_space(space, path)
@@ -402,9 +369,6 @@ class Gallery(Catalogue):
 
         Returns:
             (N,) in -1..1, or NaN.
-
-        Raises:
-            UsageError: The query is no vector of this space.
         """
         vectors = self.matrix(space)
         cosine = cosines(unit_query(query, vectors.shape[1])[None], vectors)[0]
@@ -418,20 +382,11 @@ class Gallery(Catalogue):
     ) -> list[SimilarSign]:
         """The k most similar clips, best first; equally similar ones in the gallery's order.
 
-        A clip never finds itself, see `similarities` (also for arguments and errors).
-
-        Args:
-            query: (D,) embedding in the space.
-            k: How many, at least 1; fewer come back when the gallery holds fewer.
-            exclude: Rows that must not be found.
-            space: The space.
-
-        Raises:
-            UsageError: As `similarities`, or k below 1.
+        A clip never finds itself, see `similarities`, also for the arguments; k is at least 1, and fewer come
+        back when the gallery holds fewer.
         """
-        nothing = np.zeros(0, dtype=np.int64)
-        found = ExactIndex(self.matrix(space)).search(query, k, nothing if exclude is None else exclude)
-        return self.signs(found)
+        excluded = NOTHING if exclude is None else exclude
+        return self.signs(ExactIndex(self.matrix(space)).search(query, k, excluded))
 
     def best(
         self, similarities: NDArray[np.float64], k: int, *, one_per_gloss: bool = False
@@ -448,96 +403,6 @@ class Gallery(Catalogue):
             _, first = np.unique(np.array(self.glosses)[order], return_index=True)
             order = order[np.sort(first)]
         return self.signs(Found(order[:k], similarities[order[:k]]))
-
-
-@dataclass(frozen=True, eq=False)
-class StoredGallery(Catalogue):
-    """A gallery whose vectors stay on disk and are read row by row, for one larger than the memory.
-
-    Attributes:
-        path: Its file.
-        weights: Network -> its weight in the fused space.
-        digests: Network -> SHA-256 (hex) of its vectors as stored.
-    """
-
-    path: Path
-    weights: Mapping[str, float]
-    digests: Mapping[str, str]
-
-    @classmethod
-    def open(cls, path: str | Path, space: str | None = None) -> Self:
-        """Open a gallery; of its checksums that of the clips' names is checked, the vectors are not read.
-
-        Args:
-            path: The file.
-            space: The embedding space of the model that will ask; None takes any.
-
-        Raises:
-            PartMissing: As `Gallery.load`.
-        """
-        path = Path(path)
-        with _gallery_file(path) as (file, document):
-            weights = {str(name): float(weight) for name, weight in document["weights"]}
-            stored = cls(
-                clips=_clips(_verified(path, file, document, _CLIPS)),
-                model=document["model"],
-                space=document["space"],
-                path=path,
-                weights=weights,
-                digests={name: document["sha256"][_VECTORS + name] for name in weights},
-            )
-        if space is not None:
-            stored.require_space(space, path)
-        return stored
-
-    def digest(self, space: str) -> str:
-        """What the vectors of a space are made of, as SHA-256 (hex)."""
-        if space != FUSED:
-            return self.digests[space]
-        words = json.dumps([[name, self.weights[name], self.digests[name]] for name in self.weights])
-        return hashlib.sha256(words.encode()).hexdigest()
-
-    def vectors_at(self, rows: Rows, space: str = FUSED) -> Vectors:
-        """The unit vectors (len(rows), D) of some clips.
-
-        Raises:
-            PartMissing: The file is no longer there, or was changed.
-            UsageError: There is no such space.
-        """
-        if space not in (*self.weights, FUSED):
-            known = ", ".join([*self.weights, FUSED])
-            raise UsageError("space", f"there is no {space!r} in {self.path}", f"choose from {known}")
-        with _gallery_file(self.path) as (file, document):
-            if {name: document["sha256"][_VECTORS + name] for name in self.digests} != self.digests:
-                raise PartMissing(self.path, "it was replaced while it was in use", "start again")
-            found = {}
-            for name in self.weights if space == FUSED else [space]:
-                part = file.get_slice(_VECTORS + name)
-                found[name] = unit_vectors(np.concatenate([part[r : r + 1] for r in rows.tolist()]))
-        return fuse_embeddings(found, self.weights) if space == FUSED else found[space]
-
-    def skeletons_of(self, names: Set[str]) -> dict[str, NDArray[np.float32]]:
-        """How some clips are signed, where the gallery holds that.
-
-        Args:
-            names: Names of clips; those that are not in the gallery are passed over.
-
-        Returns:
-            Name -> (T, 49, 2), see `Skeletons`.
-
-        Raises:
-            PartMissing: The file is no longer there.
-        """
-        with _gallery_file(self.path) as (file, document):
-            if _SKELETON_POINTS not in document["sha256"]:
-                return {}
-            points = file.get_slice(_SKELETON_POINTS)
-            starts = _verified(self.path, file, document, _SKELETON_STARTS)
-            rows = {name: row for name in sorted(names) if (row := self.row(name)) is not None}
-            return {
-                name: points[int(starts[row]) : int(starts[row + 1])].astype(np.float32)
-                for name, row in rows.items()
-            }
 
 
 @dataclass(frozen=True)
@@ -565,45 +430,18 @@ def similar_sign(clip: GalleryClip, similarity: float) -> SimilarSign:
 
 
 def unit_vectors(vectors: NDArray[np.floating]) -> Vectors:
-    """(N, D) vectors of any length above 0, each divided by it."""
+    """(N, D) vectors of any length above 0, each divided by it.
+
+    >>> unit_vectors(np.array([[3.0, 4.0]])).round(1).tolist() == np.float32([[0.6, 0.8]]).tolist()
+    True
+    """
     single = vectors.astype(np.float32)
     return single / np.maximum(np.linalg.norm(single, axis=1, keepdims=True), np.float32(1e-12))
 
 
-@contextmanager
-def _gallery_file(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A gallery's open file and its document; whatever is wrong with either is a `PartMissing`."""
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise PartMissing(path, "there is no gallery of similar signs there", _REMEDY)
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            document = json.loads((file.metadata() or {})[_HEADER])
-            if document["layout"] != _LAYOUT:
-                version = f"its layout {document['layout']!r} is of another version"
-                raise PartMissing(path, version, _REMEDY)
-            stored = set(file.keys())
-            if _digest_of_document(document) != document["document"] or set(document["sha256"]) != stored:
-                raise PartMissing(path, _DAMAGED, _REMEDY)
-            yield file, document
-    except UsageError as error:
-        if error.subject == "space":
-            raise
-        raise PartMissing(path, f"it cannot be read as a gallery ({error})", _REMEDY) from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise PartMissing(path, f"it cannot be read as a gallery ({error})", _REMEDY) from None
-
-
-def _verified(path: Path, file: Any, document: Mapping[str, Any], name: str) -> NDArray[Any]:
-    tensor: NDArray[Any] = file.get_tensor(name)
-    if _digest(tensor) != document["sha256"][name]:
-        raise PartMissing(path, _DAMAGED, _REMEDY)
-    return tensor
-
-
-def _clips(stored: NDArray[np.uint8]) -> tuple[GalleryClip, ...]:
-    columns = json.loads(stored.tobytes().decode("utf-8", "surrogatepass"))
+def clips_of(file: GalleryFile) -> tuple[GalleryClip, ...]:
+    """The clips of an open gallery."""
+    columns = file.columns()
     rows = zip(*(columns[f.name] for f in fields(GalleryClip)), strict=True)
     return tuple(GalleryClip(*row) for row in rows)
 
@@ -612,14 +450,3 @@ def _root(group: list[int], row: int) -> int:
     while group[row] != row:
         group[row] = row = group[group[row]]
     return row
-
-
-def _digest(tensor: NDArray[Any]) -> str:
-    digest = hashlib.sha256(f"{tensor.dtype} {tensor.shape}".encode())
-    digest.update(np.ascontiguousarray(tensor).data)
-    return digest.hexdigest()
-
-
-def _digest_of_document(document: Mapping[str, Any]) -> str:
-    words = json.dumps({k: v for k, v in document.items() if k != "document"}, sort_keys=True)
-    return hashlib.sha256(words.encode()).hexdigest()

@@ -43,6 +43,9 @@ class Found:
     similarities: NDArray[np.float64]
 
 
+NOTHING_FOUND = Found(NOTHING, np.zeros(0))
+
+
 def cosines(queries: NDArray[np.floating], vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Cosine of each query with each vector: the one way to a similarity.
 
@@ -151,25 +154,13 @@ def decide(rows: Rows, vectors: NDArray[np.floating], unit: NDArray[np.float64],
 
 
 def check_k(k: int) -> None:
-    """Refuse a number of results that cannot be.
-
-    Raises:
-        UsageError: It is below 1.
-    """
+    """Refuse a number of results below 1."""
     if k < 1:
         raise UsageError("k", f"{k} similar signs cannot be shown", "give at least 1")
 
 
 def unit_query(query: NDArray[np.floating], dimension: int) -> NDArray[np.float64]:
-    """A query divided by its length.
-
-    Args:
-        query: (D,).
-        dimension: The D that is expected.
-
-    Raises:
-        UsageError: It is no vector of this dimension, or has no direction.
-    """
+    """A query (D,) divided by its length; one of another dimension or without direction is refused."""
     if query.shape != (dimension,):
         raise UsageError(
             "query",

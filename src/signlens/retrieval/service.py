@@ -7,9 +7,9 @@ embedding space, so that a query of another model does not even find it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from signlens.errors import PartMissing, UsageError
 from signlens.optional import require_extra
 from signlens.retrieval.gallery import Gallery, GalleryClip, SimilarSign, similar_sign
-from signlens.retrieval.index import NOTHING, Found, Rows, check_k, decide, unit_query
+from signlens.retrieval.index import NOTHING, NOTHING_FOUND, Found, Rows, check_k, decide, unit_query
 
 NAME = "signlens"
 """First part of a collection's name, where none is given."""
@@ -35,9 +35,6 @@ def connect(where: str) -> Any:
 
     Args:
         where: URL of a server, a folder (Qdrant's local mode, for one process at a time), or ``:memory:``.
-
-    Raises:
-        PartMissing: qdrant-client is not installed.
     """
     try:
         from qdrant_client import QdrantClient
@@ -53,11 +50,10 @@ def connect(where: str) -> Any:
 
 
 def collection_name(space: str, name: str = NAME) -> str:
-    """The collection for a model's embeddings.
+    """The collection for a model's embeddings, see `signlens.retrieval.gallery.embedding_space`.
 
-    Args:
-        space: The embedding space, see `signlens.retrieval.gallery.embedding_space`.
-        name: First part.
+    >>> collection_name("0123456789abcdef" * 4)
+    'signlens-0123456789abcdef'
     """
     return f"{name}-{space[:16]}"
 
@@ -74,9 +70,6 @@ def publish(gallery: Gallery, client: Any, name: str = NAME) -> str:
 
     Returns:
         The collection's name (on the server, an alias of the collection that was made).
-
-    Raises:
-        UsageError: The server refuses it.
     """
     from qdrant_client import models
 
@@ -163,11 +156,7 @@ class ServiceIndex:
         return self._count
 
     def search(self, query: NDArray[np.floating], k: int, exclude: Rows = NOTHING) -> Found:
-        """See `signlens.retrieval.index.Index.search`; of equally similar clips the server chooses some.
-
-        Raises:
-            UsageError: The server cannot be asked.
-        """
+        """See `signlens.retrieval.index.Index.search`; of equally similar clips the server chooses some."""
         from qdrant_client import models
 
         check_k(k)
@@ -190,7 +179,7 @@ class ServiceIndex:
             rows = np.array([point.id for point in points], dtype=np.int64)
             vectors = np.array([point.vector[self._name] for point in points]).reshape(len(rows), -1)
             if not len(rows):
-                return Found(rows, rows * 1.0)
+                return NOTHING_FOUND
             found = decide(rows, vectors, unit, k)
             # Copies of the query may have taken all places.
             if len(found.rows) >= k or len(points) < asked:
@@ -233,8 +222,7 @@ class ServiceIndex:
 
 
 def _clip(payload: dict[str, Any]) -> GalleryClip:
-    fields: Sequence[str] = ("name", "gloss", "signer", "split", "source")
-    return GalleryClip(*(str(payload.get(field, "")) for field in fields))
+    return GalleryClip(*(str(payload.get(field.name, "")) for field in fields(GalleryClip)))
 
 
 @contextmanager

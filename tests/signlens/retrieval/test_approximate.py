@@ -13,7 +13,8 @@ from signlens.retrieval.approximate import (
     build_index,
     open_index,
 )
-from signlens.retrieval.gallery import GALLERY_FILE, StoredGallery
+from signlens.retrieval.gallery import GALLERY_FILE
+from signlens.retrieval.stored_gallery import StoredGallery
 
 pytest.importorskip("usearch", reason="usearch is not installed (pip install 'signlens[ann]')")
 
