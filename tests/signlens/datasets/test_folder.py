@@ -267,6 +267,12 @@ def test_a_folder_that_was_damaged_is_rejected_with_what_is_wrong(folder: Path, 
     assert caught.value.remedy
 
 
+def test_an_editor_may_have_put_a_byte_order_mark_before_it(folder: Path) -> None:
+    path = folder / "dataset.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert Dataset.open(folder).name == "a set"
+
+
 def test_a_changed_pose_is_found_when_it_is_looked_for(folder: Path) -> None:
     content = bytearray((folder / "poses.npy").read_bytes())
     content[300] ^= 1
