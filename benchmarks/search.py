@@ -41,7 +41,7 @@ from signlens.errors import PartMissing, UsageError
 from signlens.models.sign_model import STARTER
 from signlens.retrieval import GALLERY_FILE, ExactIndex, Gallery
 from signlens.retrieval.approximate import ApproximateIndex, build_graph
-from signlens.retrieval.votes import centroid_means, class_centroids, class_means
+from signlens_studies.retrieval.reductions import centroid_means, class_centroids, class_means
 
 DIMENSION, GLOSSES, K = 256, 2000, 50
 MOST_QUERIES, QUERIED_VECTORS = 200, 8_000_000  # fewer queries of more vectors

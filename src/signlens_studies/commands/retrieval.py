@@ -35,6 +35,7 @@ def search(
         if scores is not None and beside is not None:
             raise UsageError("--beside", "is for a run", "give RUN")
         from signlens_studies.retrieval import search_study as study
+        from signlens_studies.retrieval.search_tables import markdown
 
         with ProgressBar() as bar:
             if run is not None:
@@ -45,4 +46,4 @@ def search(
         if as_json:
             print_json(found.to_json())
         else:
-            typer.echo(study.markdown(found))
+            typer.echo(markdown(found))

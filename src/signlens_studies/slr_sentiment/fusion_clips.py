@@ -23,10 +23,10 @@ from signlens.fusion.learned_weights import make_folds
 from signlens.fusion.stack import Vote
 from signlens.models.ensemble import SAM_SLR_WEIGHTS, log_softmax, weighted_mean
 from signlens.retrieval.index import cosines
-from signlens.retrieval.votes import class_means, one_hot, top_k
 from signlens.training.held_out import IN_SAMPLE, ScoredClips, fused_cosines, scored_clips, vote_shares
 from signlens.training.run import Run
 from signlens.training.sources import TEST, VALIDATION
+from signlens_studies.retrieval.reductions import class_means, one_hot, top_k
 from signlens_studies.slr_sentiment.fusion_experiment import OUT_OF_FOLD, REDUCTIONS
 
 Array = NDArray[np.float64]

@@ -23,6 +23,8 @@ from signlens.training.loop import infer  # noqa: E402
 from signlens.training.pieces import load_network  # noqa: E402
 from signlens.training.run import open_run  # noqa: E402
 from signlens_studies.retrieval import search_study as retrieval  # noqa: E402
+from signlens_studies.retrieval import search_tables as tables  # noqa: E402
+from signlens_studies.retrieval.weighting import fuse, fuse_vectors, weight_grid  # noqa: E402
 from signlens_studies.starter.landmark_sets import write_datasets  # noqa: E402
 
 FOLDS = tuple(f"wlasl-fold-{k}" for k in range(5))
@@ -49,7 +51,7 @@ def first(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def study(first: Path) -> retrieval.Study:
+def study(first: Path) -> tables.Study:
     return retrieval.study_run(first, draws=100, warping=False)
 
 
@@ -58,7 +60,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def test_recall_is_that_of_training_clips_embedded_by_the_splits_own_network(
-    study: retrieval.Study, first: Path, data: Path
+    study: tables.Study, first: Path, data: Path
 ) -> None:
     """The same figure by other means: every clip through the network, a plain loop over the queries."""
     run = open_run(first)
@@ -81,13 +83,13 @@ def test_recall_is_that_of_training_clips_embedded_by_the_splits_own_network(
     for k, found in hits.items():
         assert row.recall[k].value == pytest.approx(100 * np.mean(found))
         assert row.recall[k].low <= row.recall[k].value <= row.recall[k].high
-    raw = next(r for r in task.systems if r.system == retrieval.RAW)
+    raw = next(r for r in task.systems if r.system == tables.RAW)
     assert row.recall_less_raw is not None
     assert row.recall_less_raw[5].value == pytest.approx(row.recall[5].value - raw.recall[5].value)
     assert raw.recall_less_raw is None
 
 
-def test_galleries_hold_training_clips_of_the_tasks_own_set_and_words(study: retrieval.Study) -> None:
+def test_galleries_hold_training_clips_of_the_tasks_own_set_and_words(study: tables.Study) -> None:
     wlasl, traduttore, unseen = study.tasks
     assert wlasl.gallery == dict.fromkeys(FOLDS, 40)
     assert traduttore.gallery == {"traduttore-1-to-2": 48}
@@ -98,7 +100,7 @@ def test_galleries_hold_training_clips_of_the_tasks_own_set_and_words(study: ret
 
 
 def test_weights_are_chosen_on_other_clips_than_those_they_are_used_on(
-    study: retrieval.Study, first: Path
+    study: tables.Study, first: Path
 ) -> None:
     run = retrieval.open_starter_run(first)
     parts = [retrieval._part([run], retrieval.TASKS[0], split, False, lambda *_: None) for split in FOLDS]
@@ -125,14 +127,14 @@ def test_the_fused_similarity_is_one_cosine_over_the_weighted_concatenation() ->
     rng = np.random.default_rng(0)
     vectors = {name: (rng.normal(size=(4, d)), rng.normal(size=(6, d))) for name, d in (("a", 3), ("b", 8))}
     weights = {"a": 0.25, "b": 0.75}
-    joined = [retrieval.fuse_vectors(vectors, weights, side) for side in (0, 1)]
+    joined = [fuse_vectors(vectors, weights, side) for side in (0, 1)]
     np.testing.assert_allclose(np.linalg.norm(joined[0], axis=1), 1)
-    fused = retrieval.fuse({n: cosines(*v) for n, v in vectors.items()}, weights)
+    fused = fuse({n: cosines(*v) for n, v in vectors.items()}, weights)
     np.testing.assert_allclose(joined[0] @ joined[1].T, fused, atol=1e-12)
 
 
 def test_the_grid_holds_every_weighting_once_and_the_most_even_first() -> None:
-    grid = retrieval.weight_grid(["a", "b", "c"], steps=4)
+    grid = weight_grid(["a", "b", "c"], steps=4)
     assert len({tuple(w.values()) for w in grid}) == len(grid) == 15
     assert all(sum(w.values()) == pytest.approx(1) for w in grid)
     assert max(grid[0].values()) == 0.5
@@ -156,10 +158,10 @@ def test_a_run_beside_another_is_measured_on_the_same_queries(
         assert (pair.recall[1].low, pair.recall[1].high) == (0, 0)
 
 
-def test_reductions_stand_for_recognition_by_similar_signs_alone(study: retrieval.Study) -> None:
+def test_reductions_stand_for_recognition_by_similar_signs_alone(study: tables.Study) -> None:
     task = study.tasks[0]
     rows = {r.reduction: r for r in task.reductions}
-    fused = next(r for r in task.systems if r.system == retrieval.CHOSEN)
+    fused = next(r for r in task.systems if r.system == tables.CHOSEN)
     assert rows["one-hot"].top1.value == pytest.approx(fused.recall[1].value)
     assert rows["top 50"].top1.value == pytest.approx(fused.recall[1].value)
     assert {"mean", "prototypes, up to 3 a class"} <= set(rows)
@@ -169,10 +171,10 @@ def test_the_verb_prints_tables_or_one_json_document(first: Path, capsys: pytest
     pytest.importorskip("dtaidistance", reason="warping needs the extra studies")
     assert study_command("retrieval", "search", first, "--draws", 20, "--json") == 0
     made = json.loads(capsys.readouterr().out)
-    assert [s["system"] for s in made["tasks"][0]["systems"]][:2] == [retrieval.RAW, retrieval.WARPED]
-    told = retrieval.markdown(retrieval.study_run(first, draws=20, warping=False))
+    assert [s["system"] for s in made["tasks"][0]["systems"]][:2] == [tables.RAW, tables.WARPED]
+    told = tables.markdown(retrieval.study_run(first, draws=20, warping=False))
     assert "recall at 10" in told
-    assert f"| {retrieval.CHOSEN} |" in told
+    assert f"| {tables.CHOSEN} |" in told
 
 
 def test_scores_are_searched_half_in_half_and_no_signer_is_in_both(tmp_path: Path) -> None:
