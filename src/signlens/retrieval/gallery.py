@@ -112,10 +112,10 @@ class GalleryClip:
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """What is known of the clips of a gallery; who has their vectors is another matter.
+    """What is known of the N clips of a gallery; who has their vectors is another matter.
 
     Attributes:
-        clips: The N clips.
+        clips: The clips.
         model: Name and version of the model that embedded them, for people.
         space: The embedding space, see `embedding_space`.
     """
@@ -194,7 +194,7 @@ class Gallery(Catalogue):
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that everything has the same length and that the vectors are unit vectors."""
+        """Refuse what has not one length, or is no unit vector."""
         count = len(self.clips)
         if not self.vectors or not set(self.vectors) <= set(self.weights):
             given = f"vectors of {list(self.vectors)}, weights of {list(self.weights)}"
@@ -203,9 +203,7 @@ class Gallery(Catalogue):
             if v.ndim != 2 or v.dtype != np.float32 or not v.shape[1]:
                 raise UsageError("gallery", f"vectors have shape {v.shape}, {v.dtype}", "give (N, D) float32")
             if len(v) != count:
-                raise UsageError(
-                    "gallery", f"{len(v)} vectors of {name} for {count} clips", "give one for each clip"
-                )
+                raise UsageError("gallery", f"{len(v)} vectors of {name} for {count} clips", "give one each")
             if count and not np.allclose(np.linalg.norm(v, axis=1), 1, atol=_UNIT):
                 raise UsageError("gallery", "its vectors are not of length 1", "divide each by its length")
         if len({clip.name for clip in self.clips}) != count:
@@ -267,11 +265,7 @@ class Gallery(Catalogue):
         )
 
     def duplicates(self) -> list[tuple[str, ...]]:
-        """Names of clips that are the same recording: the same source file, or the same stored embedding.
-
-        Returns:
-            Groups of at least two, in the gallery's order.
-        """
+        """Names of clips that are one recording (one source file, or one stored embedding), by group."""
         first: dict[bytes | str, int] = {}
         group = list(range(len(self)))
         for row, clip in enumerate(self.clips):
