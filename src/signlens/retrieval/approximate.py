@@ -153,15 +153,7 @@ def build_graph(
         graph.add(keys[start : start + _ADDED_AT_ONCE], vectors[start : start + _ADDED_AT_ONCE])
     build_s = time.perf_counter() - started
     sample = np.random.default_rng(seed).choice(count, min(SAMPLE, count), replace=False)
-    exact = ExactIndex(vectors)
-    true = [exact.search(vectors[row], RECALL_AT).rows for row in sample]
-    tried = ApproximateIndex(graph, lambda rows: vectors[rows])
-    recall, effort = 0.0, efforts[0]
-    for effort in efforts:
-        graph.expansion_search = effort
-        recall = _recall(tried, vectors, sample, true)
-        if recall >= LEAST_RECALL:
-            break
+    effort, recall = _least_effort(graph, vectors, sample, efforts)
     if recall < LEAST_RECALL:
         raise UsageError(
             path,
@@ -169,7 +161,6 @@ def build_graph(
             f"{LEAST_RECALL:.0%}; it is not kept",
             "store half-precision numbers (f16), or search exactly",
         )
-    words = {"vectors": "", "space": "", "name": "", **(describe or {})}
     with write_errors(path, "name another"):
         with whole_file(path) as part_file:
             graph.save(str(part_file))
@@ -184,11 +175,26 @@ def build_graph(
             sample=len(sample),
             build_s=round(build_s, 2),
             bytes=size,
-            **words,
+            **{"vectors": "", "space": "", "name": "", **(describe or {})},
         )
         with whole_file(_beside(path)) as part_file:
             part_file.write_text(json.dumps(asdict(known), indent=1) + "\n", encoding="utf-8")
     return known
+
+
+def _least_effort(graph: Any, vectors: Vectors, sample: Rows, efforts: tuple[int, ...]) -> tuple[int, float]:
+    """The first effort that finds enough of what exact search finds, or the last; and the share it finds."""
+    exact, tried = ExactIndex(vectors), ApproximateIndex(graph, lambda rows: vectors[rows])
+    true = [exact.search(vectors[row], RECALL_AT).rows for row in sample]
+    recall, effort = 0.0, efforts[0]
+    for effort in efforts:
+        graph.expansion_search = effort
+        found = [tried.search(vectors[row], RECALL_AT).rows for row in sample]
+        hits = [len(np.intersect1d(f, t)) / max(len(t), 1) for f, t in zip(found, true, strict=True)]
+        recall = float(np.mean(hits))
+        if recall >= LEAST_RECALL:
+            break
+    return effort, recall
 
 
 def build_index(folder: Path, file: str, name: str, stored_as: StoredAs = "f16") -> Tried:
@@ -234,14 +240,6 @@ def open_index(folder: Path, stored: StoredGallery, name: str) -> ApproximateInd
         raise PartMissing(path, f"it cannot be read as an index ({error})", again) from None
     graph.expansion_search = known.effort
     return ApproximateIndex(graph, lambda rows: stored.vectors_at(rows, name))
-
-
-def _recall(index: ApproximateIndex, vectors: Vectors, sample: Rows, true: list[Rows]) -> float:
-    hits = [
-        len(np.intersect1d(index.search(vectors[row], RECALL_AT).rows, rows)) / max(len(rows), 1)
-        for row, rows in zip(sample, true, strict=True)
-    ]
-    return float(np.mean(hits))
 
 
 def _graph_file(folder: Path, digest: str, name: str) -> Path:
