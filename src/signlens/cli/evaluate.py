@@ -42,6 +42,10 @@ def evaluate(
     run: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run that `train` made.")
     ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="Of RUN: whose clips are scored; once for each. All by default."),
+    ] = None,
     scores: Annotated[
         Path | None, typer.Option("--scores", help="Scores of any system instead of a run (.npz).")
     ] = None,
@@ -98,7 +102,7 @@ def evaluate(
             if scores is not None or pair is not None:
                 remedy = f"give RUN alone, or --scores {run / 'scores-test.npz'}"
                 raise UsageError(run, "is a run, but scores files are asked for", remedy)
-            scores, validation = _scores_of_run(run)
+            scores, validation = _scores_of_run(run, tuple(split or ()))
             weights = weights or "chosen"
             if cross_fit is None:
                 fit_on = fit_on or validation
@@ -139,12 +143,12 @@ def emotion_boost(emotion: Path | None, gloss_map: str | None) -> EmotionBoost |
     return EmotionBoost(read_emotion_vectors(emotion), load_gloss_map(gloss_map))
 
 
-def _scores_of_run(run: Path) -> tuple[Path, Path | None]:
+def _scores_of_run(run: Path, splits: tuple[str, ...]) -> tuple[Path, Path | None]:
     """A run's scores, of its test clips if there are any, and validation scores of other clips."""
     from signlens.evaluation.comparison import share_clips
     from signlens.training.run import open_run, write_pooled
 
-    files = write_pooled(open_run(run))
+    files = write_pooled(open_run(run), splits)
     if not files:
         raise UsageError(run, "has no scored clips", "name validation or test clips in the experiment")
     scores, validation = files.get("test"), files.get("val")

@@ -173,15 +173,27 @@ def load_embedding(run: Path, piece: Piece, subset: str) -> NDArray[np.float32]:
         return np.asarray(archive[f"{subset}_embedding"])
 
 
-def pooled_scores(run: Run, subset: str) -> ScoreSet | None:
-    """The scores of a subset, one stream a network, the clips of all splits after one another.
+def pooled_scores(run: Run, subset: str, splits: tuple[str, ...] = ()) -> ScoreSet | None:
+    """The scores of a subset, one stream a network, the clips of some splits after one another.
+
+    Args:
+        run: The run.
+        subset: `VALIDATION` or `TEST`.
+        splits: Which; by default all, or where a clip is scored by several, those that calibrate the model.
 
     Returns:
-        None when no split scores that subset, or when a clip is scored by more than one split.
+        None when no split scores that subset, or when a clip is still scored by more than one split.
+
+    Raises:
+        UsageError: The run has no such split.
+        PartMissing: A network has not been trained.
     """
     source, experiment = run.source, run.experiment
-    names = [name for name, split in source.splits().items() if subset in split.score]
-    names = [n for n in names if not experiment.data.only or n in experiment.data.only]
+    trained = list(dict.fromkeys(split for _, split in pieces_of(source, experiment)))
+    for name in splits:
+        if name not in trained:
+            raise UsageError(run.folder, f"has no split {name!r}", f"choose from {', '.join(trained)}")
+    names = [name for name in splits or trained if subset in source.splits()[name].score]
     if not names:
         return None
     rows: list[NDArray[np.int64]] = []
@@ -193,7 +205,8 @@ def pooled_scores(run: Run, subset: str) -> ScoreSet | None:
         rows.append(here)
     chosen = np.concatenate(rows)
     if len(np.unique(chosen)) != len(chosen):
-        return None
+        calibrating = experiment.export.calibrate
+        return pooled_scores(run, subset, calibrating) if calibrating and not splits else None
     signers = np.array([source.signers[i] for i in chosen])
     return ScoreSet(
         source=str(run.folder),
@@ -208,16 +221,20 @@ def pooled_scores(run: Run, subset: str) -> ScoreSet | None:
     )
 
 
-def write_pooled(run: Run) -> dict[str, Path]:
+def write_pooled(run: Run, splits: tuple[str, ...] = ()) -> dict[str, Path]:
     """Write ``scores-val.npz`` and ``scores-test.npz`` as far as there is such a part.
+
+    Args:
+        run: The run.
+        splits: See `pooled_scores`; the files' names end with theirs.
 
     Returns:
         Subset -> file.
     """
     written: dict[str, Path] = {}
     for subset in (VALIDATION, TEST):
-        scores = pooled_scores(run, subset)
+        scores = pooled_scores(run, subset, splits)
         if scores is not None:
-            written[subset] = run.folder / f"scores-{subset}.npz"
+            written[subset] = run.folder / f"scores-{'-'.join((subset, *splits))}.npz"
             write_scores(written[subset], scores)
     return written

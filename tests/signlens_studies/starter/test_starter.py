@@ -171,6 +171,17 @@ def test_the_hand_shape_network_learns_what_tells_the_made_up_signs_apart(traine
     assert "| hand_shape |" in results.markdown(made, facts)
 
 
+def test_evaluate_takes_the_clips_that_calibrate_or_those_of_a_split(trained: Run) -> None:
+    for more, clips in (([], 50), (["--split", "traduttore-1-to-2"], 48 + 4)):
+        arguments = ["evaluate", str(trained.folder), *more, "--json", "--draws", "100"]
+        found = CliRunner().invoke(app, arguments)
+        assert found.exit_code == 0, found.output
+        assert json.loads(found.stdout)["data"]["clips"] == clips
+    wrong = CliRunner().invoke(app, ["evaluate", str(trained.folder), "--split", "nothing"])
+    assert wrong.exit_code == 2
+    assert "nothing" in wrong.stderr
+
+
 def test_networks_of_a_group_share_one_weight() -> None:
     groups = (
         GroupSettings("streams", STREAMS),
