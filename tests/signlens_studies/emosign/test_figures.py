@@ -8,6 +8,8 @@ from signlens.emosign.scoring import score
 from signlens.emosign.tasks import multi_label
 from signlens_studies.emosign.figures import co_occurrence, draw_figures
 
+pytestmark = pytest.mark.study
+
 
 def test_co_occurrence_agrees_with_scikit_learn(tmp_path):
     metrics = pytest.importorskip("sklearn.metrics")

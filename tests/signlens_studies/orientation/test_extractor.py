@@ -13,6 +13,8 @@ pytest.importorskip("mediapipe", reason="this test needs MediaPipe")
 from signlens.signer.face import FaceParameters
 from signlens_studies.orientation.extractor import Seen, detection, face_seen, holistic
 
+pytestmark = pytest.mark.study
+
 Look = Callable[[np.ndarray], Seen]
 
 

@@ -18,6 +18,8 @@ from signlens.models.sign_model import STARTER, SignModel
 from signlens_studies.orientation import tables
 from signlens_studies.orientation.tables import TABLE_13, published
 
+pytestmark = pytest.mark.study
+
 TURNS = {"straight": 0, "left": 40, "right": -40}
 
 

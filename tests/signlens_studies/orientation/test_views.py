@@ -20,6 +20,8 @@ from signlens_studies.orientation.rendered_views import Filmed, cue_errors, meas
 from signlens_studies.orientation.views import Cell, methods, run_view, summarise
 from signlens_studies.orientation.virtual_camera import VirtualCamera
 
+pytestmark = pytest.mark.study
+
 EXACT = VirtualCamera(
     slant=0, slant_frame=0, stretch=0, depth_noise=0, hand_noise=0, far_lost=0, near_lost=0, distance=1e6
 )

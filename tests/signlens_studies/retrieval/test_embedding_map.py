@@ -18,6 +18,8 @@ from signlens.report.drawing import MISSING
 from signlens_studies.retrieval.embedding_map import group_glosses, nearest_agrees, umap_places, write_places
 from signlens_studies.retrieval.embedding_map_page import FRAMES, LIMBS, pack_joints
 
+pytestmark = pytest.mark.study
+
 
 def test_glosses_of_the_emotion_map_are_coloured_by_emotion() -> None:
     groups, group, emotional = group_glosses(("Angry", "book", "fun", "happy", "book"))

@@ -27,6 +27,8 @@ from signlens_studies.retrieval import search_tables as tables  # noqa: E402
 from signlens_studies.retrieval.weighting import fuse, fuse_vectors, weight_grid  # noqa: E402
 from signlens_studies.starter.landmark_sets import write_datasets  # noqa: E402
 
+pytestmark = pytest.mark.study
+
 FOLDS = tuple(f"wlasl-fold-{k}" for k in range(5))
 SPLITS = (*FOLDS, "traduttore-1-to-2", "open-set")
 

@@ -38,6 +38,8 @@ from signlens_studies.slr_sentiment.fusion_experiment import (  # noqa: E402
 from signlens_studies.slr_sentiment.fusion_heads import head_input  # noqa: E402
 from signlens_studies.slr_sentiment.fusion_tables import top_outputs  # noqa: E402
 
+pytestmark = pytest.mark.study
+
 CLASSES = 5
 GLOSSES = ("angry", "apple", "happy", "hello", "sad")
 

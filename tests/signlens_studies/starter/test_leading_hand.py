@@ -21,6 +21,8 @@ from signlens_studies.starter import leading_hand  # noqa: E402
 from signlens_studies.starter.landmark_sets import write_datasets  # noqa: E402
 from signlens_studies.starter.tasks import open_starter_run  # noqa: E402
 
+pytestmark = pytest.mark.study
+
 SPLITS = (*(f"wlasl-fold-{k}" for k in range(5)), "traduttore-1-to-2", "traduttore-2-to-1")
 
 

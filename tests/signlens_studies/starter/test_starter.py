@@ -34,6 +34,8 @@ from signlens_studies.starter import results  # noqa: E402
 from signlens_studies.starter.landmark_sets import write_datasets  # noqa: E402
 from signlens_studies.starter.tasks import FOLDS, SHARED_WORDS, open_starter_run  # noqa: E402
 
+pytestmark = pytest.mark.study
+
 GLOSSES = tuple(sorted({*SHARED_WORDS, *(f"gloss{i}" for i in range(10))}))
 STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 

@@ -18,6 +18,8 @@ from signlens_studies.emosign.baselines.learning import leave_one_signer_out
 from signlens_studies.emosign.baselines.materials import Materials
 from signlens_studies.emosign.baselines.simple import constant
 
+pytestmark = pytest.mark.study
+
 STILL = np.tile([0.6, 0.8], (50, 1))
 
 

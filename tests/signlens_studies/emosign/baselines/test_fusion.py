@@ -13,6 +13,8 @@ from signlens.errors import InputRejected, UsageError
 from signlens_studies.emosign.baselines import fusion
 from signlens_studies.emosign.baselines.materials import Materials
 
+pytestmark = pytest.mark.study
+
 torch = pytest.importorskip("torch")
 
 VOCABULARY = sorted({w.strip(".,!") for text in WORDS.values() for w in text.split()})
