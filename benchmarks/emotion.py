@@ -69,7 +69,7 @@ def dan_over(faces: FaceFrames, count: int) -> Callable[[], Any] | None:
     try:
         import torch
 
-        from signlens.emotion.dan import SCALE, network_input
+        from signlens.emotion.dan import SCALE, face_input
         from signlens.emotion.dan_network import DAN
     except ImportError:
         return None
@@ -81,7 +81,7 @@ def dan_over(faces: FaceFrames, count: int) -> Callable[[], Any] | None:
             for found in faces.pictures()[:count]:
                 crop = face_picture(*found, SCALE) if found else None
                 if crop is not None:
-                    model(network_input(crop)[None])
+                    model(face_input(crop)[None])
 
     return answer
 

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from signlens.errors import InputRejected, SignLensError
-from signlens.models.slgcn import SLGCN, paper
+from signlens.models.slgcn import SLGCN, paper_slgcn
 from signlens.training.onnx_export import export_onnx
 
 CLASSES, NODES = 2000, 27
@@ -117,7 +117,7 @@ def copy_to_peer(model: SLGCN, peer: nn.Module) -> None:
 def trained_looking(seed: int = 0) -> SLGCN:
     """The paper's network with nothing left at zero, so that equal outputs say something."""
     torch.manual_seed(seed)
-    model = SLGCN(paper(CLASSES))
+    model = SLGCN(paper_slgcn(CLASSES))
     for name, parameter in model.named_parameters():
         if name.endswith("graph_conv.norm.weight"):
             nn.init.uniform_(parameter, 0.1, 0.3)
@@ -157,7 +157,7 @@ def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
 
 def gflop_per_clip(frames: int) -> float:
     """Forward arithmetic of one clip: products of linear maps, mixings and convolutions, 2 a multiply-add."""
-    config = paper(CLASSES)
+    config = paper_slgcn(CLASSES)
     total, channels = 0, config.in_channels
     for index, (out, stride) in enumerate(zip(config.channels, config.strides, strict=True)):
         after = -(-frames // stride)

@@ -29,14 +29,14 @@ class _Part(BaseModel):
     model_config = ConfigDict(from_attributes=True, extra="forbid")
 
 
-class Reason(_Part):
+class JsonReason(_Part):
     """Why something is worth less than it could be; the codes are never reworded."""
 
     code: str
     text: str
 
 
-class Clip(_Part):
+class JsonClip(_Part):
     """The clip as decoded; its path alone where it could not be."""
 
     path: str
@@ -47,7 +47,7 @@ class Clip(_Part):
     height: int | None = None
 
 
-class Coverage(_Part):
+class JsonCoverage(_Part):
     """Share of frames, 0..1, in which a part was found."""
 
     body: Rounded4
@@ -56,16 +56,16 @@ class Coverage(_Part):
     face: Rounded4
 
 
-class Pose(_Part):
+class JsonPose(_Part):
     """Who made the poses."""
 
     extractor: str
     version: str
     frames: int
-    coverage: Coverage
+    coverage: JsonCoverage
 
 
-class Orientation(_Part):
+class JsonOrientation(_Part):
     """How the signer stood to the camera, in degrees; null where it cannot be known."""
 
     yaw_degrees: Rounded1 | None
@@ -75,7 +75,7 @@ class Orientation(_Part):
     sentences: list[str]
 
 
-class Answer(_Part):
+class JsonAnswer(_Part):
     """The short answer; a gloss only where kind is sign."""
 
     kind: Literal["sign", "unknown_sign", "no_sign"]
@@ -83,7 +83,7 @@ class Answer(_Part):
     explanation: str
 
 
-class Evidence(_Part):
+class JsonEvidence(_Part):
     """Natural-log terms that sum to the score of a gloss."""
 
     skeleton: Rounded4
@@ -91,15 +91,15 @@ class Evidence(_Part):
     retrieval: Rounded4
 
 
-class Prediction(_Part):
+class JsonPrediction(_Part):
     """A candidate gloss with its calibrated probability."""
 
     gloss: str
     probability: Rounded6
-    evidence: Evidence
+    evidence: JsonEvidence
 
 
-class Expressions(_Part):
+class JsonExpressions(_Part):
     """Probabilities of the eight expressions."""
 
     neutral: Rounded4
@@ -116,7 +116,7 @@ class _Time(_Part):
     t_s: Rounded3
 
 
-class Moment(Expressions, _Time):
+class JsonMoment(JsonExpressions, _Time):
     """The expressions at one time; valence and arousal from providers that know them."""
 
     valence: Rounded4 | None = None
@@ -132,21 +132,21 @@ def _flat(moment: Any) -> Any:
     return {"t_s": moment.t_s, **moment.probabilities, **known}
 
 
-class Emotion(_Part):
+class JsonEmotion(_Part):
     """What the face shows, not what a person feels."""
 
     provider: str
     version: str
-    probabilities: Expressions
+    probabilities: JsonExpressions
     valence: Rounded4 | None
     arousal: Rounded4 | None
     coverage: Rounded4
     pictured: Rounded4
     signer_baseline: bool
-    timeline: list[Annotated[Moment, BeforeValidator(_flat)]]
+    timeline: list[Annotated[JsonMoment, BeforeValidator(_flat)]]
 
 
-class ExplainedAway(_Part):
+class JsonExplainedAway(_Part):
     """An expression that counts less because markers explain it."""
 
     emotion: str
@@ -155,7 +155,7 @@ class ExplainedAway(_Part):
     markers: list[str]
 
 
-class HeldBack(_Part):
+class JsonHeldBack(_Part):
     """A gloss that gained less for it."""
 
     gloss: str
@@ -165,7 +165,7 @@ class HeldBack(_Part):
     without_markers: Rounded4
 
 
-class EmotionBoost(_Part):
+class JsonEmotionBoost(_Part):
     """By what the expression counted for glosses, and what markers did to it."""
 
     gloss_map: str
@@ -174,13 +174,13 @@ class EmotionBoost(_Part):
     top_k: int
     unknown_glosses: list[str]
     markers_heeded: bool | None = None
-    probabilities: Expressions | None = None
-    explained_away: list[ExplainedAway] | None = None
-    held_back: list[HeldBack] | None = None
+    probabilities: JsonExpressions | None = None
+    explained_away: list[JsonExplainedAway] | None = None
+    held_back: list[JsonHeldBack] | None = None
     negation: Rounded3 | None = None
 
 
-class Marker(_Part):
+class JsonMarker(_Part):
     """A non-manual marker; its function is what it often does in signing."""
 
     name: str
@@ -191,7 +191,7 @@ class Marker(_Part):
     function: str
 
 
-class Intensity(_Part):
+class JsonIntensity(_Part):
     """How large, fast and often the hands move, in shoulder widths and seconds."""
 
     hand: Literal["left", "right"]
@@ -203,7 +203,7 @@ class Intensity(_Part):
     periodicity: Rounded3
 
 
-class FusionInfo(_Part):
+class JsonFusionInfo(_Part):
     """How the parts were joined."""
 
     kind: Literal["skeleton", "strengths", "stack"]
@@ -211,7 +211,7 @@ class FusionInfo(_Part):
     coefficients: dict[str, Rounded6]
 
 
-class Similar(_Part):
+class JsonSimilar(_Part):
     """A known clip of similar form."""
 
     clip: str
@@ -225,24 +225,24 @@ class Document(_Part):
 
     version: Literal[2] = Field(alias="schema")
     status: Literal["ok", "degraded", "rejected"]
-    reasons: list[Reason]
-    clip: Clip
-    pose: Pose | None
-    orientation: Orientation | None
-    answer: Answer | None
-    predictions: list[Prediction]
-    emotion: Emotion | None
-    emotion_boost: EmotionBoost | None
-    markers: list[Marker] | None
-    markers_reasons: list[Reason]
-    intensity: Intensity | None
-    fusion: FusionInfo | None
-    similar: list[Similar]
+    reasons: list[JsonReason]
+    clip: JsonClip
+    pose: JsonPose | None
+    orientation: JsonOrientation | None
+    answer: JsonAnswer | None
+    predictions: list[JsonPrediction]
+    emotion: JsonEmotion | None
+    emotion_boost: JsonEmotionBoost | None
+    markers: list[JsonMarker] | None
+    markers_reasons: list[JsonReason]
+    intensity: JsonIntensity | None
+    fusion: JsonFusionInfo | None
+    similar: list[JsonSimilar]
     model: dict[str, str]
     timing_ms: dict[str, Rounded2]
 
 
-def plain(kind: type[_Part], values: Any) -> dict[str, Any]:
+def as_json(kind: type[_Part], values: Any) -> dict[str, Any]:
     """Values (an object or a mapping) as plain types, rounded, in the order of the document's keys."""
     return kind.model_validate(values).model_dump(mode="json", by_alias=True, exclude_unset=True)
 

@@ -120,11 +120,11 @@ class Recognition:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON document of the command line, with plain types only (`signlens.document.Document`)."""
-        from signlens.document import SCHEMA, Document, plain
+        from signlens.document import SCHEMA, Document, as_json
 
         values = {**vars(self), "schema": SCHEMA, "clip": self.clip or {"path": self.path}}
         boost, explaining = values.pop("boost"), values.pop("explaining")
         if boost is not None:
             boost = {**vars(boost), **({} if explaining is None else vars(explaining))}
         del values["path"]
-        return plain(Document, {**values, "emotion_boost": boost})
+        return as_json(Document, {**values, "emotion_boost": boost})

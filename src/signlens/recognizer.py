@@ -30,7 +30,7 @@ from signlens.emotion import (
     load_gloss_map,
     read_frames,
     signer_baseline,
-    summarise,
+    summarise_readings,
 )
 from signlens.emotion.explain import Explaining
 from signlens.emotion.head import load_head
@@ -278,7 +278,7 @@ class Recognizer:
         frame = SignerFrame.of(clip.keypoints)
         with _timed(timing, "total"):
             with _timed(timing, "emotion"):
-                emotion = None if seen.readings is None else summarise(seen.readings, baseline)
+                emotion = None if seen.readings is None else summarise_readings(seen.readings, baseline)
                 markers = read_markers(clip, self._neutral_face, frame=frame)
                 intensity = measure_intensity(clip, frame)
             with _timed(timing, "recognize"):

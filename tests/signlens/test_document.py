@@ -7,7 +7,7 @@ from made_clips import answered, degraded, rejected
 from typer.testing import CliRunner
 
 from signlens.cli import app
-from signlens.document import SCHEMA, Document, plain, schema
+from signlens.document import SCHEMA, Document, as_json, schema
 from signlens.recognition import Recognition
 
 
@@ -19,7 +19,7 @@ def test_a_document_is_plain_and_comes_back_through_its_schema(made: Recognition
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert document["schema"] == SCHEMA
     assert set(document) == set(schema()["required"])
-    assert plain(Document, document) == document
+    assert as_json(Document, document) == document
 
 
 def test_numbers_are_rounded_and_nothing_else_changes() -> None:

@@ -206,7 +206,7 @@ def test_an_expression_that_a_marker_explains_counts_less(
     half = {name: 0.5 if name in ("neutral", "surprise") else 0.0 for name in EMOTIONS}
     moments = tuple(EmotionMoment(float(t), half) for t in signer_poses.times[::2])
     reading = EmotionReading("made", half, 1.0, moments)
-    monkeypatch.setattr("signlens.recognizer.summarise", lambda *_, **__: reading)
+    monkeypatch.setattr("signlens.recognizer.summarise_readings", lambda *_, **__: reading)
     raised = dataclasses.replace(signer_poses, face_mesh=signer_poses.face_mesh.copy())
     brows = [i for side in (*landmarks._INNER_BROW, *landmarks._OUTER_BROW) for i in side]
     middle = slice(raised.frames // 3, 2 * raised.frames // 3)

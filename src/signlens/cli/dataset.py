@@ -29,13 +29,13 @@ def info(
     """Say what a dataset folder holds: splits, signers and their overlap, what is missing, lengths, hands."""
     with errors_to_exit_codes():
         from signlens.datasets.folder import Dataset
-        from signlens.datasets.summary import summarise
+        from signlens.datasets.summary import summarise_dataset
 
         dataset = Dataset.open(folder)
         if verify:
             dataset.check_poses()
         with ProgressBar() as bar:
-            found = summarise(dataset, lambda done, total: bar(done, total, "reading"))
+            found = summarise_dataset(dataset, lambda done, total: bar(done, total, "reading"))
         if as_json:
             print_json({"folder": str(folder), **found})
         else:

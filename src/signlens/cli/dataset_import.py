@@ -259,7 +259,7 @@ add_kind(
 
 def _import(labels: Labels, settings: ImportSettings, as_json: bool, clips_in: Path | None = None) -> None:
     from signlens.datasets.importing import import_labels
-    from signlens.datasets.summary import summarise
+    from signlens.datasets.summary import summarise_dataset
 
     with ProgressBar() as bar:
         try:
@@ -268,7 +268,7 @@ def _import(labels: Labels, settings: ImportSettings, as_json: bool, clips_in: P
             bar.hide()
             say("signlens: interrupted; the same command goes on where this one stopped")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-    found = summarise(dataset)
+    found = summarise_dataset(dataset)
     if as_json:
         print_json({"folder": str(settings.out), **found})
         return

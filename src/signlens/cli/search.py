@@ -100,7 +100,7 @@ def search(
         if report is not None:
             _write_report(report, clip, straight, found, folder, space, reasons)
         if as_json:
-            from signlens.document import Similar, plain
+            from signlens import document
 
             print_json(
                 {
@@ -108,7 +108,7 @@ def search(
                     "reasons": [reason.to_json() for reason in reasons],
                     "space": space,
                     "search": "service" if service else "approximate" if approximate else "exact",
-                    "similar": [plain(Similar, sign) for sign in found],
+                    "similar": [document.as_json(document.JsonSimilar, sign) for sign in found],
                     "model": recognizer.identity,
                     "report": None if report is None else str(report),
                 }

@@ -16,7 +16,7 @@ LENGTH_EDGES = (1, 16, 32, 48, 64, 80, 96, 128, 160, 240)
 """Where the bins of the length histogram begin, in frames; the last is open."""
 
 
-def summarise(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+def summarise_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Everything that ``dataset info`` says, as plain JSON values.
 
     A hand counts as seen in a frame when any of its points has a

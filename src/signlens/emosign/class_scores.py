@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emosign.annotations import EMOTIONS, EmoSign
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.ratings import Rating, aggregate
 from signlens.emosign.tasks import (
     EMOTION_CLASSES,
@@ -144,7 +144,7 @@ def two_metrics(scores: Mapping[str, Any]) -> dict[str, Any]:
     return {name: scores[name] for name in ("clips", "wacc", "wf1")}
 
 
-def answer_of(prediction: Prediction, task: str) -> str | None:
+def answer_of(prediction: LabelPrediction, task: str) -> str | None:
     """The class that a prediction gives for a task, ``refused``, or None if the model does not do it."""
     if task == "emotion":
         return prediction.emotion

@@ -55,7 +55,7 @@ _CLASSES = {"sentiment": SENTIMENT7, "sentiment3": SENTIMENT3, "emotion": EMOTIO
 
 
 @dataclass(frozen=True)
-class Prediction:
+class LabelPrediction:
     """What a model says of one clip; None where it does not do a task.
 
     Attributes:
@@ -86,7 +86,7 @@ class Prediction:
         return {emotion: value > 0 for emotion, value in self.intensities.items()}
 
 
-def read_predictions(path: Path) -> list[Prediction]:
+def read_predictions(path: Path) -> list[LabelPrediction]:
     """Read predictions from ``.csv`` or ``.jsonl``.
 
     Raises:
@@ -98,7 +98,7 @@ def read_predictions(path: Path) -> list[Prediction]:
     if ending not in (".csv", ".jsonl"):
         raise UsageError(path, "is neither .csv nor .jsonl", "give one of these endings")
     faults = Faults(path)
-    found: list[Prediction] = []
+    found: list[LabelPrediction] = []
     lines: dict[str, int] = {}
     for line, document in _csv_rows(path) if ending == ".csv" else _json_rows(path, faults):
         try:
@@ -158,7 +158,7 @@ def _json_rows(path: Path, faults: Faults) -> Iterable[tuple[int, dict[str, Any]
         yield line, given
 
 
-def _parse(document: Mapping[str, Any]) -> Prediction:
+def _parse(document: Mapping[str, Any]) -> LabelPrediction:
     """One prediction; ValueError says what is wrong."""
     name = document.get("video_name")
     if not isinstance(name, str) or not name.strip():
@@ -166,7 +166,7 @@ def _parse(document: Mapping[str, Any]) -> Prediction:
     cue = document.get("cue")
     if cue is not None and not isinstance(cue, str):
         raise ValueError("cue is not text")
-    return Prediction(
+    return LabelPrediction(
         name.strip(),
         _class(document, "sentiment"),
         _class(document, "sentiment3"),
@@ -229,7 +229,7 @@ def _intervals(value: Any) -> tuple[tuple[float, float], ...] | None:
     return checked_intervals(pairs)
 
 
-def write_predictions(predictions: Iterable[Prediction], path: Path) -> None:
+def write_predictions(predictions: Iterable[LabelPrediction], path: Path) -> None:
     """Write predictions as ``.csv`` or ``.jsonl``; `read_predictions` gives the same back.
 
     Times are written to the millisecond. CSV cannot tell an empty text from none; JSONL can.
@@ -261,7 +261,7 @@ def write_predictions(predictions: Iterable[Prediction], path: Path) -> None:
             writer.writerow(row)
 
 
-def _document(prediction: Prediction) -> dict[str, Any]:
+def _document(prediction: LabelPrediction) -> dict[str, Any]:
     document: dict[str, Any] = {"video_name": prediction.video_name}
     for key in ("sentiment", "sentiment3", "emotion", "cue"):
         value = getattr(prediction, key)

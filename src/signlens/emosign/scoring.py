@@ -25,7 +25,7 @@ from signlens.emosign.class_scores import (
     signer_intervals,
     two_metrics,
 )
-from signlens.emosign.predictions import Prediction, read_predictions
+from signlens.emosign.predictions import LabelPrediction, read_predictions
 from signlens.emosign.ratings import Rating, read_ratings
 from signlens.emosign.tasks import (
     DEFAULT_RULE,
@@ -69,7 +69,7 @@ def score_file(
 
 
 def score(
-    predictions: Sequence[Prediction],
+    predictions: Sequence[LabelPrediction],
     data: EmoSign,
     *,
     rule: str = DEFAULT_RULE,
@@ -125,8 +125,8 @@ def score(
     }
 
 
-def _by_name(predictions: Sequence[Prediction], data: EmoSign) -> dict[str, Prediction]:
-    by_name: dict[str, Prediction] = {}
+def _by_name(predictions: Sequence[LabelPrediction], data: EmoSign) -> dict[str, LabelPrediction]:
+    by_name: dict[str, LabelPrediction] = {}
     for prediction in predictions:
         if prediction.video_name in by_name:
             raise InputRejected("predictions", f"name {prediction.video_name} twice", "keep one of them")
@@ -156,7 +156,7 @@ class _Scoring:
     """
 
     data: EmoSign
-    predictions: Sequence[Prediction | None]
+    predictions: Sequence[LabelPrediction | None]
     draws: int
     seed: int
     tasks: dict[str, Any] = field(default_factory=dict)

@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from signlens.emotion.gloss_map import GlossMap, add_log_boost, boost_terms, load_gloss_map
     from signlens.emotion.provider import EmotionProvider, FaceFrames, FrameExpressions
     from signlens.emotion.providers import PROVIDERS, LandmarkProvider, open_provider
-    from signlens.emotion.reading import FrameReadings, read_emotion, read_frames, sample_frames, summarise
+    from signlens.emotion.reading import (
+        FrameReadings,
+        read_emotion,
+        read_frames,
+        sample_frames,
+        summarise_readings,
+    )
     from signlens.emotion.resting_face import SignerBaseline, signer_baseline
 
 _NAMES = {
@@ -20,7 +26,7 @@ _NAMES = {
     "gloss_map": "GlossMap add_log_boost boost_terms load_gloss_map",
     "provider": "EmotionProvider FaceFrames FrameExpressions",
     "providers": "PROVIDERS LandmarkProvider open_provider",
-    "reading": "FrameReadings read_emotion read_frames sample_frames summarise",
+    "reading": "FrameReadings read_emotion read_frames sample_frames summarise_readings",
     "resting_face": "SignerBaseline signer_baseline",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
@@ -29,7 +35,7 @@ __all__ = [
     "EMOTIONS", "PROVIDERS", "EmotionMoment", "EmotionProvider", "EmotionReading", "FaceAlbum",
     "FaceFrames", "FrameExpressions", "FrameReadings", "GlossMap", "LandmarkProvider", "SignerBaseline",
     "add_log_boost", "boost_terms", "explain_away", "face_terms", "load_gloss_map", "open_provider",
-    "read_emotion", "read_frames", "sample_frames", "signer_baseline", "summarise",
+    "read_emotion", "read_frames", "sample_frames", "signer_baseline", "summarise_readings",
 ]  # fmt: skip
 
 

@@ -92,12 +92,12 @@ class DanProvider:
         with torch.inference_mode():
             for start in range(0, len(there), _BATCH):
                 batch = there[start : start + _BATCH]
-                inputs = torch.stack([network_input(crops[i]) for i in batch])  # type: ignore[arg-type]
+                inputs = torch.stack([face_input(crops[i]) for i in batch])  # type: ignore[arg-type]
                 result[batch] = self.model(inputs)[0].numpy()
         return result
 
 
-def network_input(crop: NDArray[np.uint8], side: int = SIDE) -> Tensor:
+def face_input(crop: NDArray[np.uint8], side: int = SIDE) -> Tensor:
     """A face crop as the network reads it.
 
     Args:

@@ -158,7 +158,7 @@ def read_frames(
     )
 
 
-def summarise(found: FrameReadings, baseline: SignerBaseline | None = None) -> EmotionReading:
+def summarise_readings(found: FrameReadings, baseline: SignerBaseline | None = None) -> EmotionReading:
     """From frames to the clip: the weighted mean of the frames' probabilities, valence and arousal.
 
     Args:
@@ -208,10 +208,10 @@ def read_emotion(
     """What the face shows over a clip: the weighted mean of the frames' probabilities.
 
     A frame counts by the extractor's confidence in its face, and a quarter of that when a hand lies over the
-    face. Arguments and errors: see `read_frames` and `summarise`.
+    face. Arguments and errors: see `read_frames` and `summarise_readings`.
 
     Returns:
         The reading, or None when no frame has a face: no emotion is made up.
     """
     found = read_frames(clip, samples, provider, images, album)
-    return None if found is None else summarise(found, baseline)
+    return None if found is None else summarise_readings(found, baseline)

@@ -42,7 +42,7 @@ class HandShapeConfig:
         return asdict(self)
 
 
-class ResidualBlock(nn.Module):
+class TemporalBlock(nn.Module):
     """Two convolutions over time with normalisation before each, and a skip connection."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, drop: float) -> None:
@@ -80,9 +80,9 @@ class HandShapeNet(nn.Module):
         self.drop_input = nn.Dropout1d(config.drop_input)
         self.project = nn.Conv1d(FEATURES, width, 1)
         self.blocks = nn.Sequential(
-            ResidualBlock(width, width, 5, 1, config.drop_block),
-            ResidualBlock(width, width, 5, 2, config.drop_block),
-            ResidualBlock(width, 2 * width, 3, 2, config.drop_block),
+            TemporalBlock(width, width, 5, 1, config.drop_block),
+            TemporalBlock(width, width, 5, 2, config.drop_block),
+            TemporalBlock(width, 2 * width, 3, 2, config.drop_block),
         )
         self.norm = nn.BatchNorm1d(2 * width)
         self.drop_classifier = nn.Dropout(config.drop_classifier)

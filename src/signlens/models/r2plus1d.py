@@ -44,12 +44,12 @@ class R2Plus1DConfig:
         return asdict(self)
 
 
-def paper(classes: int) -> R2Plus1DConfig:
+def paper_r2plus1d(classes: int) -> R2Plus1DConfig:
     """The configuration of the SAM-SLR paper."""
     return R2Plus1DConfig(classes)
 
 
-CONFIGURATIONS: dict[str, Callable[[int], R2Plus1DConfig]] = {"paper": paper}
+CONFIGURATIONS: dict[str, Callable[[int], R2Plus1DConfig]] = {"paper": paper_r2plus1d}
 """Named configurations, as functions of the number of classes."""
 
 

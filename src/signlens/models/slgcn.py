@@ -73,7 +73,7 @@ class SLGCNConfig:
         return asdict(self)
 
 
-def paper(classes: int) -> SLGCNConfig:
+def paper_slgcn(classes: int) -> SLGCNConfig:
     """The configuration of the SAM-SLR paper."""
     return SLGCNConfig(classes)
 
@@ -94,7 +94,7 @@ def starter(classes: int) -> SLGCNConfig:
     )
 
 
-CONFIGURATIONS: dict[str, Callable[[int], SLGCNConfig]] = {"paper": paper, "starter": starter}
+CONFIGURATIONS: dict[str, Callable[[int], SLGCNConfig]] = {"paper": paper_slgcn, "starter": starter}
 """Named configurations, as functions of the number of classes."""
 
 

@@ -55,7 +55,7 @@ class SSTCNConfig:
         return asdict(self)
 
 
-def paper(classes: int) -> SSTCNConfig:
+def paper_sstcn(classes: int) -> SSTCNConfig:
     """The configuration of the SAM-SLR paper."""
     return SSTCNConfig(classes)
 
@@ -74,7 +74,7 @@ def small(classes: int) -> SSTCNConfig:
     )
 
 
-CONFIGURATIONS: dict[str, Callable[[int], SSTCNConfig]] = {"paper": paper, "small": small}
+CONFIGURATIONS: dict[str, Callable[[int], SSTCNConfig]] = {"paper": paper_sstcn, "small": small}
 """Named configurations, as functions of the number of classes."""
 
 

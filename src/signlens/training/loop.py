@@ -395,6 +395,6 @@ def infer(
     return found[0].numpy(), found[1].numpy()
 
 
-def plain(history: tuple[Epoch, ...]) -> list[dict[str, Any]]:
+def history_rows(history: tuple[Epoch, ...]) -> list[dict[str, Any]]:
     """The learning curve as plain values."""
     return [dataclasses.asdict(e) for e in history]

@@ -141,7 +141,7 @@ def train_piece(
             for key, value in zip(("rows", "logits", "embedding"), found, strict=True)
         }
         np.savez(part, **arrays)
-    history = loop.plain(fitted.history)
+    history = loop.history_rows(fitted.history)
     with whole_file(folder / "curve.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(history[0]) if history else ["epoch"])
         writer.writeheader()

@@ -27,7 +27,7 @@ from signlens.datasets.tables import Faults, listed, read_csv
 from signlens.emosign.annotations import EMOTIONS, EmoSign, load_emosign, utterance_of
 from signlens.emosign.elan import read_elan
 from signlens.emosign.elan_tiers import GRAMMAR
-from signlens.emosign.predictions import Prediction, read_predictions
+from signlens.emosign.predictions import LabelPrediction, read_predictions
 from signlens.emosign.tasks import multi_label, sentiment3_of
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.comparison import mcnemar
@@ -357,7 +357,7 @@ def _pair_rows(outcome: Bools, pairs: Sequence[tuple[int, int]]) -> dict[str, An
 def analyse(
     data: EmoSign,
     markers: Markers,
-    predictions: Sequence[Prediction] | None = None,
+    predictions: Sequence[LabelPrediction] | None = None,
     *,
     draws: int = 1000,
     seed: int = 0,
@@ -444,7 +444,7 @@ def analyse(
     }
 
 
-def _presence(predictions: Sequence[Prediction], names: Sequence[str]) -> tuple[Bools, Bools]:
+def _presence(predictions: Sequence[LabelPrediction], names: Sequence[str]) -> tuple[Bools, Bools]:
     """(N, 10) what a model says is there, and (N,) the clips that it refused."""
     by_name = {p.video_name: p for p in predictions}
     answers, refused, missing = np.zeros((len(names), len(EMOTIONS)), bool), np.zeros(len(names), bool), []

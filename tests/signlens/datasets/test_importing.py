@@ -27,7 +27,7 @@ from signlens.datasets.importing import (
     import_labels,
     sign_in_recording,
 )
-from signlens.datasets.summary import length_histogram, signer_overlap, summarise
+from signlens.datasets.summary import length_histogram, signer_overlap, summarise_dataset
 from signlens.datasets.wlasl import read_wlasl
 from signlens.errors import InputRejected, UsageError
 from signlens.pose import PoseClip, Provenance, write_pose
@@ -187,7 +187,7 @@ def test_labels_alone_make_a_dataset_without_poses(tmp_path: Path) -> None:
     assert read.rows().tolist() == []
     with pytest.raises(UsageError, match="has no poses"):
         read.poses(0)
-    found = summarise(read)
+    found = summarise_dataset(read)
     assert found["splits"]["train"] == {"listed": 1, "available": 0, "glosses": 1, "signers": 1}
     assert found["hands"] is None
     assert found["frames"]["total"] == 0
@@ -315,7 +315,7 @@ def test_the_summary_counts_what_was_made(tmp_path: Path) -> None:
         "long,milk,,test",
         "lost,tea,ann,test",
     )
-    found = summarise(
+    found = summarise_dataset(
         import_labels(read_csv_manifest(labels), ImportSettings(tmp_path / "out", poses=folder))
     )
     assert found["clips"] == {"listed": 5, "available": 4}

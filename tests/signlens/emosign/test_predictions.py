@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signlens.emosign.annotations import EMOTIONS
-from signlens.emosign.predictions import Prediction, read_predictions, write_predictions
+from signlens.emosign.predictions import LabelPrediction, read_predictions, write_predictions
 from signlens.emosign.tasks import EMOTION_CLASSES, REFUSED, SENTIMENT3, SENTIMENT7
 from signlens.errors import InputRejected, UsageError
 
@@ -13,7 +13,7 @@ text = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size
     lambda t: t == t.strip() and t
 )
 predictions = st.builds(
-    Prediction,
+    LabelPrediction,
     text,
     st.none() | st.sampled_from((*SENTIMENT7, REFUSED)),
     st.none() | st.sampled_from((*SENTIMENT3, REFUSED)),

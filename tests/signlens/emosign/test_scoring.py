@@ -6,7 +6,7 @@ from made_up import write_made_up
 
 from signlens.emosign.annotations import EMOTIONS, load_emosign
 from signlens.emosign.cues import THEMES
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.ratings import Rating, read_ratings
 from signlens.emosign.scoring import score, score_multi_label
 from signlens.emosign.tasks import REFUSED, emotion_of, partition
@@ -26,7 +26,7 @@ def data(folder):
 
 
 def perfect(clip):
-    return Prediction(
+    return LabelPrediction(
         clip.video_name,
         str(clip.sentiment),
         None,
@@ -108,7 +108,7 @@ def test_an_annotator_is_scored_against_the_others_only(data):
 
 
 def test_a_refusal_counts_as_wrong_and_is_counted(data):
-    refused = [Prediction(c.video_name, REFUSED, None, REFUSED, {}) for c in data.clips]
+    refused = [LabelPrediction(c.video_name, REFUSED, None, REFUSED, {}) for c in data.clips]
     found = score(refused, data, draws=10)["tasks"]
     assert found["sentiment7"]["model"]["refused"] == 200
     assert found["sentiment3"]["model"]["wacc"]["value"] == 0
@@ -119,28 +119,29 @@ def test_a_refusal_counts_as_wrong_and_is_counted(data):
 
 
 def test_missing_and_invented_clips_are_listed(data):
-    all_of_them = [Prediction(c.video_name, "1") for c in data.clips]
+    all_of_them = [LabelPrediction(c.video_name, "1") for c in data.clips]
     with pytest.raises(InputRejected) as error:
         score(all_of_them[2:], data)
     assert "sentiment7: 2 of 200 clips have no answer" in str(error.value)
     assert data.clips[0].video_name in str(error.value)
     assert data.clips[1].video_name in str(error.value)
     with pytest.raises(InputRejected, match="name 1 clips that the annotations lack: elsewhere_7"):
-        score([*all_of_them, Prediction("elsewhere_7", "1")], data)
+        score([*all_of_them, LabelPrediction("elsewhere_7", "1")], data)
     with pytest.raises(InputRejected, match="twice"):
         score([*all_of_them, all_of_them[0]], data)
     with pytest.raises(InputRejected, match="none of the tasks"):
-        score([Prediction(c.video_name) for c in data.clips], data)
+        score([LabelPrediction(c.video_name) for c in data.clips], data)
 
 
 def test_only_single_expression_clips_need_an_emotion(data):
     found = score([perfect(c) for c in data.clips], data, draws=5)
     counted = found["expressions"]["counts"]["single"]
-    silent = [Prediction(c.video_name, "0") for c in data.clips]
+    silent = [LabelPrediction(c.video_name, "0") for c in data.clips]
     assert "emotion" in score(silent, data, draws=5)["not_scored"]
     rows = set(partition(data.clips).single)
     some = [
-        Prediction(c.video_name, None, None, "worry" if i in rows else None) for i, c in enumerate(data.clips)
+        LabelPrediction(c.video_name, None, None, "worry" if i in rows else None)
+        for i, c in enumerate(data.clips)
     ]
     scored = score(some, data, draws=5)["tasks"]["emotion"]["model"]
     assert scored["clips"] == counted
@@ -153,7 +154,7 @@ def test_only_single_expression_clips_need_an_emotion(data):
 
 def test_presence_can_be_said_without_intensities(data):
     found = score(
-        [Prediction(c.video_name, present={e: c.emotions[e] > 0 for e in EMOTIONS}) for c in data.clips],
+        [LabelPrediction(c.video_name, present={e: c.emotions[e] > 0 for e in EMOTIONS}) for c in data.clips],
         data,
         draws=5,
     )
@@ -167,7 +168,7 @@ def test_naming_every_theme_has_full_recall_and_no_more(data):
         "brows eyes, eye gaze, nose, cheeks, mouth, head, shoulders, body, size, speed, repeated, emphasis, "
     )
     words += "fingerspelling, role shift, space"
-    found = score([Prediction(c.video_name, cue=words) for c in data.clips], data, draws=5)["tasks"][
+    found = score([LabelPrediction(c.video_name, cue=words) for c in data.clips], data, draws=5)["tasks"][
         "cue_text"
     ]
     assert found["model"]["recall"] == found["every_theme"]["recall"] == {"value": 1, "low": 1, "high": 1}

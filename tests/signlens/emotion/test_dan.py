@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="DAN needs the [train] extra")
 from PIL import Image  # noqa: E402
 
-from signlens.emotion.dan import SCALE, DanProvider, network_input  # noqa: E402
+from signlens.emotion.dan import SCALE, DanProvider, face_input  # noqa: E402
 from signlens.emotion.dan_network import DAN, DANConfig, save_weights  # noqa: E402
 from signlens.emotion.expressions import EMOTIONS  # noqa: E402
 from signlens.emotion.faces import face_square  # noqa: E402
@@ -41,7 +41,7 @@ def test_the_network_sees_what_the_authors_preprocessing_gives(size):
     image = picture(*size)
     small = np.asarray(Image.fromarray(image).resize((224, 224), Image.Resampling.BILINEAR), dtype=np.float64)
     expected = (small / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    found = network_input(image).numpy().transpose(1, 2, 0)
+    found = face_input(image).numpy().transpose(1, 2, 0)
     one_step = 1 / 255 / 0.224
     # Pillow rounds to whole grey levels between its two passes; one level of 255 may differ here and there.
     assert np.abs(found - expected).max() < 1.1 * one_step
@@ -59,7 +59,7 @@ def test_red_is_red(head, provider):
     expected = provider.logits_of_crops([crop])
     np.testing.assert_allclose(provider.logits(FaceFrames(points[None], (red,))), expected, atol=1e-5)
     assert np.abs(provider.logits_of_crops([crop[..., ::-1].copy()]) - expected).max() > 1e-4
-    values = network_input(crop).mean(dim=(1, 2)).tolist()
+    values = face_input(crop).mean(dim=(1, 2)).tolist()
     np.testing.assert_allclose(values, [(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], rtol=1e-4)
 
 

@@ -17,7 +17,7 @@ from signlens.emotion.reading import (
     read_emotion,
     read_frames,
     sample_frames,
-    summarise,
+    summarise_readings,
 )
 from signlens.emotion.resting_face import signer_baseline
 from signlens.errors import UsageError
@@ -187,7 +187,7 @@ def test_an_album_stands_in_for_the_frames(clip_of):
     assert found.coverage == pytest.approx(7 / 8)
     np.testing.assert_allclose(found.expressions.valence, [0, 0.2, 0.6, 0.8, 0, 0.2, 0.4])
     np.testing.assert_allclose(found.times, found.frames / 25)
-    assert summarise(found).probabilities["happy"] == pytest.approx(3 / 7)
+    assert summarise_readings(found).probabilities["happy"] == pytest.approx(3 / 7)
 
 
 def test_with_a_baseline_the_clip_is_read_against_the_signers_own_face(clip_of):
@@ -195,7 +195,7 @@ def test_with_a_baseline_the_clip_is_read_against_the_signers_own_face(clip_of):
     assert found is not None
     angry = found.expressions.probabilities[:1]
     baseline = signer_baseline([angry, angry], ASSUMED_NEUTRAL)
-    plain, against = summarise(found), summarise(found, baseline)
+    plain, against = summarise_readings(found), summarise_readings(found, baseline)
     assert plain.probabilities["anger"] == pytest.approx(2 / 3)
     # What the signer always shows reads as rest, and what differs from it stands out.
     assert against.timeline[0].probabilities["neutral"] == pytest.approx(0.8, rel=1e-4)

@@ -16,7 +16,7 @@ from signlens.models.slgcn import (  # noqa: E402
     DropGraph,
     SLGCNConfig,
     STCAttention,
-    paper,
+    paper_slgcn,
 )
 from signlens.skeleton.graph import EDGES, GRAPHS, REDUCED  # noqa: E402
 
@@ -27,7 +27,7 @@ SMALL = SLGCNConfig(5, channels=(8, 16), strides=(1, 2), groups=4, drop_graph_fr
     ("classes", "parameters"), [(100, 3_806_202), (226, 3_838_584), (500, 3_909_002), (2000, 4_294_502)]
 )
 def test_the_papers_configuration_has_the_papers_number_of_parameters(classes: int, parameters: int) -> None:
-    model = SLGCN(paper(classes))
+    model = SLGCN(paper_slgcn(classes))
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == parameters
 
 
@@ -170,7 +170,7 @@ def test_drop_graph_drops_what_the_literal_one_drops_when_both_draw_the_same() -
 @pytest.mark.slow
 def test_the_papers_network_is_the_literal_one() -> None:
     x = torch.randn(2, 3, 9, 27, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    _, ours, literal = both_ways(paper(20), x, training=True)
+    _, ours, literal = both_ways(paper_slgcn(20), x, training=True)
     for a, b in zip(ours, literal, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)
 

@@ -15,7 +15,7 @@ from signlens.models.sstcn import (  # noqa: E402
     Gate,
     KeypointStage,
     SSTCNConfig,
-    paper,
+    paper_sstcn,
     small,
 )
 
@@ -105,7 +105,7 @@ def model() -> SSTCN:
 @pytest.mark.parametrize(("classes", "millions"), [(226, 57.47), (2000, 59.23)])
 def test_the_papers_configuration_has_the_papers_number_of_parameters(classes: int, millions: float) -> None:
     with torch.device("meta"):
-        model = SSTCN(paper(classes))
+        model = SSTCN(paper_sstcn(classes))
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == millions
 
 
@@ -118,7 +118,7 @@ def test_the_number_of_parameters_is_the_sum_of_the_parts_worked_by_hand() -> No
     expected = 2 * 1980 + frame_mixing + keypoints + frames + dense + 990 * 2000 + 2000
     assert expected == 59_232_990
     with torch.device("meta"):
-        assert sum(p.numel() for p in SSTCN(paper(2000)).parameters()) == expected
+        assert sum(p.numel() for p in SSTCN(paper_sstcn(2000)).parameters()) == expected
 
 
 def test_the_small_configuration_is_as_small_as_documented() -> None:

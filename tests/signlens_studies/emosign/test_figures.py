@@ -3,7 +3,7 @@ import pytest
 from made_up import JOY_AND_EXCITED, write_made_up
 
 from signlens.emosign.annotations import EMOTIONS, load_emosign
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.scoring import score
 from signlens.emosign.tasks import multi_label
 from signlens_studies.emosign.figures import co_occurrence, draw_figures
@@ -25,7 +25,7 @@ def test_co_occurrence_agrees_with_scikit_learn(tmp_path):
 def test_a_figure_for_each_task_and_two_of_the_labels(tmp_path):
     pytest.importorskip("matplotlib")
     data = load_emosign(write_made_up(tmp_path))
-    found = score([Prediction(c.video_name, "-1") for c in data.clips], data, draws=5)
+    found = score([LabelPrediction(c.video_name, "-1") for c in data.clips], data, draws=5)
     drawn = draw_figures(found, data, tmp_path / "figures", ".svg")
     names = {path.stem for path in drawn}
     confusions = {

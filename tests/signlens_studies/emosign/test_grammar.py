@@ -6,7 +6,7 @@ from made_up import write_csv, write_made_up
 
 from signlens.emosign.annotations import EMOTIONS, load_emosign
 from signlens.emosign.elan import Annotation, write_elan
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.errors import InputRejected, UsageError
 from signlens_studies.emosign import grammar
 
@@ -166,7 +166,7 @@ def test_holm_by_hand():
 
 def answers(data, says):
     return [
-        Prediction(c.video_name, present={e: bool(says(i, e)) for e in EMOTIONS})
+        LabelPrediction(c.video_name, present={e: bool(says(i, e)) for e in EMOTIONS})
         for i, c in enumerate(data.clips)
     ]
 
@@ -228,7 +228,7 @@ def test_permutation_p_values_are_even_when_nothing_is_there():
 def test_refusals_and_gaps_are_counted_and_too_little_is_refused(data):
     markers = made_up_markers(data)
     said = answers(data, lambda i, e: data.clips[i].emotions[e] > 0)
-    said[0] = Prediction(data.clips[0].video_name, present={})
+    said[0] = LabelPrediction(data.clips[0].video_name, present={})
     known = markers.known.copy()
     known[1] = False
     found = grammar.analyse(data, replace(markers, known=known), said, draws=1)

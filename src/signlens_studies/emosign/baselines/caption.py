@@ -15,7 +15,7 @@ import numpy as np
 
 from signlens.datasets.tables import Faults, read_csv
 from signlens.emosign.annotations import EMOTIONS
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.tasks import EMOTION_CLASSES
 from signlens.errors import UsageError
 from signlens.optional import require_extra
@@ -53,7 +53,7 @@ _NEGATIVE = ("worry", "sadness", "fear", "disgust", "frustration", "anger")
 _LONGEST = 256
 
 
-def vader(materials: Materials) -> list[Prediction]:
+def vader(materials: Materials) -> list[LabelPrediction]:
     """VADER's compound score of the caption as sentiment; it knows no emotions.
 
     Seven classes: three times the score, rounded. Three classes: VADER's own threshold.
@@ -66,11 +66,11 @@ def vader(materials: Materials) -> list[Prediction]:
     predictions = []
     for clip, caption in zip(materials.data.clips, materials.captions(), strict=True):
         if caption is None:
-            predictions.append(Prediction(clip.video_name, "refused", "refused"))
+            predictions.append(LabelPrediction(clip.video_name, "refused", "refused"))
             continue
         score = float(analyser.polarity_scores(caption)["compound"])
         three = "neutral" if abs(score) < VADER_NEUTRAL else "positive" if score > 0 else "negative"
-        predictions.append(Prediction(clip.video_name, seven_of(score), three))
+        predictions.append(LabelPrediction(clip.video_name, seven_of(score), three))
     return predictions
 
 
@@ -132,7 +132,7 @@ def _read_label_map(path: Path) -> dict[str, str]:
 
 def prediction_of_text(
     name: str, probabilities: Mapping[str, float], classes: Mapping[str, str]
-) -> Prediction:
+) -> LabelPrediction:
     """What a classifier's labels say in EmoSign's terms.
 
     A class is as likely as the likeliest label that counts as it. Surprise is positive when happiness
@@ -158,7 +158,7 @@ def prediction_of_text(
     levels = {e: found.get(e, found["happiness"]) for e in EMOTIONS}
     if excited:
         levels["excited"] = max(excited)
-    return Prediction(
+    return LabelPrediction(
         name,
         seven_of(found["happiness"] - negative),
         None,
@@ -169,7 +169,7 @@ def prediction_of_text(
 
 def classify_captions(
     materials: Materials, classifier: TextClassifier
-) -> tuple[list[Prediction], dict[str, Any]]:
+) -> tuple[list[LabelPrediction], dict[str, Any]]:
     """The classifier's answer to every caption, zero-shot, and which network gave it."""
     captions = materials.captions()
     classes = dict(zip(classifier.labels, classifier.classes, strict=True))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from signlens.emosign.annotations import EmoSign
 from signlens.emosign.class_scores import REFUSED_CLASS, answer_of, interval_unit, signer_intervals
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.tasks import (
     DEFAULT_RULE,
     REFUSED,
@@ -27,8 +27,8 @@ Ints = NDArray[np.int64]
 
 
 def compare(
-    first: Sequence[Prediction],
-    second: Sequence[Prediction],
+    first: Sequence[LabelPrediction],
+    second: Sequence[LabelPrediction],
     data: EmoSign,
     *,
     rule: str = DEFAULT_RULE,
@@ -76,7 +76,7 @@ def _differences(task: TaskLabels, a: Ints, b: Ints) -> Callable[[Ints], NDArray
     return statistic
 
 
-def _answers(predictions: Sequence[Prediction], task: TaskLabels) -> Ints | None:
+def _answers(predictions: Sequence[LabelPrediction], task: TaskLabels) -> Ints | None:
     said = [answer_of(predictions[i], task.task) for i in task.rows]
     if any(answer is None for answer in said):
         return None

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from signlens.emosign.annotations import EMOTIONS, EmoSign
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.tasks import EMOTION_CLASSES
 from signlens.emotion.expressions import EMOTIONS as EXPRESSIONS
 from signlens.emotion.provider import EmotionProvider
@@ -177,7 +177,7 @@ def moments_of(reading: FaceReading, answer: str) -> tuple[tuple[float, float], 
     return tuple(intervals)
 
 
-def zero_shot(data: EmoSign, readings: Sequence[FaceReading | None]) -> list[Prediction]:
+def zero_shot(data: EmoSign, readings: Sequence[FaceReading | None]) -> list[LabelPrediction]:
     """The provider's expressions in EmoSign's terms; ``refused`` where no face was seen.
 
     Sentiment is three times the valence, rounded; an intensity three times the probability, rounded.
@@ -195,7 +195,7 @@ def zero_shot(data: EmoSign, readings: Sequence[FaceReading | None]) -> list[Pre
         answer = max(EMOTION_CLASSES, key=lambda c: classes[c])
         levels = {e: classes.get(e, classes["happiness"]) for e in EMOTIONS}
         predictions.append(
-            Prediction(
+            LabelPrediction(
                 clip.video_name,
                 seven_of(valence(reading.probabilities)),
                 None,

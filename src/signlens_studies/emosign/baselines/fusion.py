@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emosign.annotations import EMOTIONS, EmoSign
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.tasks import (
     DEFAULT_RULE,
     EMOTION_CLASSES,
@@ -240,7 +240,7 @@ def fuse(
     captions: Sequence[Frames | None] | None,
     settings: FusionSettings,
     rule: str = DEFAULT_RULE,
-) -> list[Prediction]:
+) -> list[LabelPrediction]:
     """Train on all signers but one, answer that one; for each in turn.
 
     Args:
@@ -267,7 +267,7 @@ def fuse(
     emotion = np.full(n, -1)
     emotion[single.rows] = single.labels
     truth = multi_label(data.clips)
-    answers: list[Prediction | None] = [
+    answers: list[LabelPrediction | None] = [
         None if ok else refused(c.video_name) for ok, c in zip(usable, data.clips, strict=True)
     ]
 
@@ -356,7 +356,7 @@ def _loss(
 _SIZES = [len(SENTIMENT7), len(EMOTION_CLASSES), len(EMOTIONS), len(EMOTIONS)]
 
 
-def prediction_of_logits(name: str, logits: NDArray[np.floating]) -> Prediction:
+def prediction_of_logits(name: str, logits: NDArray[np.floating]) -> LabelPrediction:
     """The answers that logits (37,) stand for: see `fusion_network`.
 
     Three-class sentiment is the sign with the most probability, not the sign of the likeliest class.
@@ -368,7 +368,7 @@ def prediction_of_logits(name: str, logits: NDArray[np.floating]) -> Prediction:
         sign = sentiment3_of(int(value))
         signs[sign] = signs.get(sign, 0.0) + float(mass)
     levels = np.rint(3 / (1 + np.exp(-level))).astype(int)
-    return Prediction(
+    return LabelPrediction(
         name,
         SENTIMENT7[int(seven.argmax())],
         max(signs, key=lambda s: signs[s]),
@@ -380,7 +380,7 @@ def prediction_of_logits(name: str, logits: NDArray[np.floating]) -> Prediction:
 
 def run_fusion(
     materials: Materials, settings: FusionSettings, *, vision: str = VISION, text: str = TEXT
-) -> tuple[list[Prediction], dict[str, Any]]:
+) -> tuple[list[LabelPrediction], dict[str, Any]]:
     """Read, encode, train and answer; returns the predictions and what they were made with.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emosign.annotations import EMOTIONS, EmoSign
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.tasks import (
     DEFAULT_RULE,
     TaskLabels,
@@ -52,7 +52,7 @@ def signer_folds(data: EmoSign) -> list[tuple[str, Ints, Ints]]:
     return [(name, np.flatnonzero(signers != name), np.flatnonzero(signers == name)) for name in names]
 
 
-def leave_one_signer_out(features: Array, data: EmoSign, rule: str = DEFAULT_RULE) -> list[Prediction]:
+def leave_one_signer_out(features: Array, data: EmoSign, rule: str = DEFAULT_RULE) -> list[LabelPrediction]:
     """Answers of linear heads that never saw the signer whom they answer.
 
     Sentiment (7 and 3 classes) and the single emotion: multinomial logistic regression, classes weighed
@@ -92,7 +92,7 @@ def leave_one_signer_out(features: Array, data: EmoSign, rule: str = DEFAULT_RUL
             continue
         said = {name: labels[name].classes[answers[name][i]] for name in labels}
         predictions.append(
-            Prediction(
+            LabelPrediction(
                 clip.video_name,
                 said["sentiment"],
                 said["sentiment3"],

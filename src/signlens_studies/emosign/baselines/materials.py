@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from signlens.datasets.tables import listed
 from signlens.emosign.annotations import EmoSign, utterance_of
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.tasks import DEFAULT_RULE, REFUSED
 from signlens.errors import InputRejected
 from signlens.files import whole_file
@@ -126,9 +126,9 @@ class Materials:
         return path
 
 
-def refused(name: str) -> Prediction:
+def refused(name: str) -> LabelPrediction:
     """The answer to a clip that cannot be answered: counted as wrong in every task."""
-    return Prediction(name, REFUSED, REFUSED, REFUSED, {}, {})
+    return LabelPrediction(name, REFUSED, REFUSED, REFUSED, {}, {})
 
 
 def digest_of(document: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.emosign.annotations import EMOTIONS, INTENSITIES, SENTIMENTS, EmoSignClip, checked_intervals
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.tasks import EMOTION_CLASSES
 from signlens.errors import InputRejected
 from signlens.files import whole_file
@@ -180,11 +180,11 @@ def _intervals(value: Any) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(found))
 
 
-def prediction_of_answer(name: str, answer: Mapping[str, Any] | None) -> Prediction:
+def prediction_of_answer(name: str, answer: Mapping[str, Any] | None) -> LabelPrediction:
     """What an answer says of a clip; None is a refusal."""
     if answer is None:
         return refused(name)
-    return Prediction(
+    return LabelPrediction(
         name,
         str(answer["sentiment"]),
         None,
@@ -200,7 +200,7 @@ def prediction_of_answer(name: str, answer: Mapping[str, Any] | None) -> Predict
 
 def ask_model(
     materials: Materials, settings: ServerSettings, sleep: Callable[[float], None] = time.sleep
-) -> tuple[list[Prediction], dict[str, Any]]:
+) -> tuple[list[LabelPrediction], dict[str, Any]]:
     """Ask about every clip; what was answered before is not asked again.
 
     A refusal, and an answer that stays unreadable, are written down as ``refused`` (wrong in every task)
@@ -263,7 +263,7 @@ def _answer(
     server: ChatServer,
     folder: Path,
     tally: Tally,
-) -> Prediction:
+) -> LabelPrediction:
     # The same name may be another model on another server.
     path = folder / f"{digest_of({'url': settings.url, 'body': body})}.json"
     found, answer = _kept(path)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from signlens.emosign.annotations import EmoSign, load_emosign
-from signlens.emosign.predictions import Prediction, read_predictions, write_predictions
+from signlens.emosign.predictions import LabelPrediction, read_predictions, write_predictions
 from signlens.emosign.scoring import score
 from signlens.emosign.tasks import REFUSED
 from signlens.errors import InputRejected, PartMissing, UsageError
@@ -42,7 +42,7 @@ ALL = "all"
 SUMMARY = "summary.json"
 _FUSION_INPUTS = {"fusion-video": "video", "fusion-caption": "caption", "fusion": "both"}
 
-Answered = tuple[list[Prediction], dict[str, Any]]
+Answered = tuple[list[LabelPrediction], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class _Runner:
     def _faces(self) -> list[face.FaceReading | None]:
         return face.checked(self.materials.data, self._seen[0])
 
-    def _head(self, features: Array) -> list[Prediction]:
+    def _head(self, features: Array) -> list[LabelPrediction]:
         return leave_one_signer_out(features, self.materials.data, self.materials.rule)
 
     def run(self, name: str) -> Answered:
@@ -294,6 +294,6 @@ def _ablations(runner: _Runner, out: Path, ran: Sequence[str]) -> dict[str, Any]
     return found
 
 
-def _in_order(data: EmoSign, predictions: Sequence[Prediction]) -> list[Prediction]:
+def _in_order(data: EmoSign, predictions: Sequence[LabelPrediction]) -> list[LabelPrediction]:
     by_name = {p.video_name: p for p in predictions}
     return [by_name.get(c.video_name) or refused(c.video_name) for c in data.clips]

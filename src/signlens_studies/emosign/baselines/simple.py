@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from signlens.emosign.annotations import EMOTIONS, EmoSign
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.tasks import (
     DEFAULT_RULE,
     EMOTION_CLASSES,
@@ -19,13 +19,13 @@ from signlens.emosign.tasks import (
 from signlens_studies.emosign.baselines.learning import signer_folds
 
 
-def constant(data: EmoSign) -> list[Prediction]:
+def constant(data: EmoSign) -> list[LabelPrediction]:
     """Neutral in every task: no emotion is there."""
     none = dict.fromkeys(EMOTIONS, 0)
-    return [Prediction(clip.video_name, "0", "neutral", "neutral", none) for clip in data.clips]
+    return [LabelPrediction(clip.video_name, "0", "neutral", "neutral", none) for clip in data.clips]
 
 
-def majority(data: EmoSign, rule: str = DEFAULT_RULE) -> list[Prediction]:
+def majority(data: EmoSign, rule: str = DEFAULT_RULE) -> list[LabelPrediction]:
     """The most frequent answer among the clips of the other signers, task by task.
 
     An emotion is there when it is in more than half of them; its intensity is their median.
@@ -36,7 +36,7 @@ def majority(data: EmoSign, rule: str = DEFAULT_RULE) -> list[Prediction]:
     """
     tasks = (labels7(data.clips), labels3(data.clips), single_emotion(data.clips, rule))
     truth = multi_label(data.clips)
-    found: dict[int, Prediction] = {}
+    found: dict[int, LabelPrediction] = {}
     for _, others, own in signer_folds(data):
         most = []
         for task in tasks:
@@ -45,7 +45,7 @@ def majority(data: EmoSign, rule: str = DEFAULT_RULE) -> list[Prediction]:
         present = truth.present[others].mean(axis=0) > 0.5
         median = np.floor(np.median(truth.intensity[others], axis=0)).astype(int)
         for i in own:
-            found[int(i)] = Prediction(
+            found[int(i)] = LabelPrediction(
                 data.clips[i].video_name,
                 most[0],
                 most[1],
@@ -56,7 +56,7 @@ def majority(data: EmoSign, rule: str = DEFAULT_RULE) -> list[Prediction]:
     return [found[i] for i in range(len(data.clips))]
 
 
-def random(data: EmoSign, seed: int = 0) -> list[Prediction]:
+def random(data: EmoSign, seed: int = 0) -> list[LabelPrediction]:
     """Answers drawn evenly from the classes; each emotion is there in one of two.
 
     Args:
@@ -68,7 +68,7 @@ def random(data: EmoSign, seed: int = 0) -> list[Prediction]:
     for clip in data.clips:
         intensities = np.where(rng.random(len(EMOTIONS)) < 0.5, rng.integers(1, 4, len(EMOTIONS)), 0)
         predictions.append(
-            Prediction(
+            LabelPrediction(
                 clip.video_name,
                 SENTIMENT7[rng.integers(len(SENTIMENT7))],
                 SENTIMENT3[rng.integers(len(SENTIMENT3))],

@@ -6,7 +6,7 @@ from baseline_parts import circling, made_pose, signing_of
 from made_up import write_made_up
 
 from signlens.emosign.annotations import load_emosign
-from signlens.emosign.predictions import Prediction
+from signlens.emosign.predictions import LabelPrediction
 from signlens.emosign.scoring import score
 from signlens.emosign.tasks import REFUSED
 from signlens.emotion.expressions import EMOTIONS as EXPRESSIONS
@@ -210,7 +210,7 @@ def test_heads_on_face_and_hands_and_their_paired_comparison(data, readings, pos
 def test_comparison_of_one_with_itself_and_with_one_that_does_less(data):
     same = comparison.compare(constant(data), constant(data), data, draws=50)
     assert all(row["wacc"]["difference"] == 0 and row["mcnemar"]["p_value"] == 1 for row in same.values())
-    only = [Prediction(c.video_name, sentiment="0") for c in data.clips]
+    only = [LabelPrediction(c.video_name, sentiment="0") for c in data.clips]
     assert set(comparison.compare(constant(data), only, data, draws=50)) == {"sentiment7", "sentiment3"}
 
 
