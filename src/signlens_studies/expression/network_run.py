@@ -38,6 +38,7 @@ from signlens_studies.expression.train_network import (
     STATE_FILE,
     NetworkExperiment,
     begin,
+    blended,
     load_network_experiment,
     logits_of,
     train,
@@ -80,7 +81,7 @@ def train_network(
     everything = all_shown(sources, settings)
     run = begin(settings, settings.joint, alone)
     network = train(run, everything, settings.joint, settings, out / "joint", validate, say)
-    return _finish(network, settings, sources, out)
+    return _finish(blended(alone, network, settings.joint_share), settings, sources, out)
 
 
 def _finish(

@@ -40,6 +40,7 @@ from signlens_studies.expression.peers import Peer
 from signlens_studies.expression.train_network import (
     NetworkExperiment,
     begin,
+    blended,
     logits_of,
     train,
 )
@@ -181,6 +182,7 @@ def left_out_logits(
         )
         run = begin(experiment, experiment.joint, start)
         network = train(run, data, experiment.joint, experiment, folder / f"fold-{fold}", None, say)
+        network = blended(start, network, experiment.joint_share)
         tested = np.flatnonzero(subjects == fold)
         of_ckplus[tested] = logits_of(network, sources.ckplus, tested)
         tested = np.flatnonzero(signers == fold)

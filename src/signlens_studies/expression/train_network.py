@@ -84,6 +84,7 @@ class NetworkExperiment:
         ferplus_share: Share of FER+'s training pictures that an epoch of joint training shows.
         ckplus_repeats: How often a CK+ picture is shown in such an epoch.
         rest_repeats: How often a face at rest is.
+        joint_share: Share of the weights after joint training in the mean with those before.
         bootstrap: Drawn samples for intervals.
         training: On FER+ alone.
         joint: With CK+ and signers at rest.
@@ -103,6 +104,7 @@ class NetworkExperiment:
     ferplus_share: float
     ckplus_repeats: int
     rest_repeats: int
+    joint_share: float
     bootstrap: int
     training: Schedule
     joint: Schedule
@@ -297,6 +299,16 @@ def _follow(run: Run, keep: float) -> None:
             value.lerp_(new[name], 1 - keep)
         else:
             value.copy_(new[name])
+
+
+@torch.no_grad()
+def blended(before: ExpressionNetwork, after: ExpressionNetwork, share: float) -> ExpressionNetwork:
+    """Changes `after` to the mean of both networks' weights, its own with a share (Wortsman et al. 2022)."""
+    old = before.state_dict()
+    for name, value in after.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.lerp(old[name], value, share))
+    return after
 
 
 @torch.no_grad()

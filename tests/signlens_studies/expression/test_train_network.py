@@ -15,6 +15,7 @@ from signlens_studies.expression.train_network import (
     Schedule,
     Shown,
     begin,
+    blended,
     load_network_experiment,
     logits_of,
     one_hot,
@@ -117,3 +118,10 @@ def test_joint_training_shows_all_sources_and_nobody_who_is_left_out(experiment)
     assert data.target.shape[1] == len(EMOTIONS)
     assert float(data.times[:50].sum()) == pytest.approx(50 * experiment.ferplus_share, rel=1e-4)
     assert torch.equal(data.pictures[50 : 50 + len(kept)], torch.from_numpy(sources.ckplus.pictures[kept]))
+
+
+def test_blended_weights_lie_between(experiment):
+    torch.manual_seed(1)
+    before, after = experiment.network(), experiment.network()
+    expected = torch.lerp(weights_of(before), weights_of(after), 0.25)
+    assert torch.allclose(weights_of(blended(before, after, 0.25)), expected)
