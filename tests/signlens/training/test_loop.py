@@ -283,6 +283,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert not checkpoint.exists()
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_curve_of_one(tmp_path: Path) -> None:
     pytest.importorskip("torch.distributed")
     file = experiment_file(tmp_path, epochs=5)
