@@ -285,4 +285,14 @@ def write_json(path: Path, what: dict[str, Any]) -> None:
     """Write a table as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as part:
-        part.write_text(json.dumps(what, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(_without_nan(what), indent=1, allow_nan=False)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with null for what was not measured."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,6 +1,6 @@
 """Training the SLR-sentiment paper's fusion networks, and the stack beside them, by an experiment file.
 
-``signlens train signlens_studies/slr_sentiment/final-fusion.toml --data RUN --out OUT``, where RUN is a run
+``python -m signlens_studies slr-sentiment fuse final-fusion.toml --data RUN --out OUT``, where RUN is a run
 of sign networks or a scores file. Written are
 
 OUT/experiment.toml, run.json

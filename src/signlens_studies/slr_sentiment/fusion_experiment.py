@@ -168,7 +168,7 @@ def open_fusion_run(folder: Path) -> FusionRun:
         raise UsageError(
             folder,
             "is not the folder of a fusion experiment",
-            "train one: signlens train signlens_studies/slr_sentiment/fusion-heads.toml --data RUN "
+            "train one: python -m signlens_studies slr-sentiment fuse fusion-heads.toml --data RUN "
             "--out FOLDER",
         )
     experiment = load_fusion_experiment(folder / EXPERIMENT_FILE)

@@ -1,7 +1,7 @@
 """Tables of the SLR-sentiment paper that fusion makes (7, 8, 9, 14 and Figures 5 to 7), theirs beside ours.
 
-From the folder that ``signlens train signlens_studies/slr_sentiment/fusion-heads.toml`` (Tables 7 to 9,
-Figures 5 to 7) or ``signlens_studies/slr_sentiment/final-fusion.toml`` (Table 14, `final-fusion`) wrote.
+From the folder that ``slr-sentiment fuse fusion-heads.toml`` (Tables 7 to 9,
+Figures 5 to 7) or ``final-fusion.toml`` (Table 14, `final-fusion`) wrote.
 Every system is set against the ensemble alone on the same clips.
 """
 
@@ -317,7 +317,7 @@ def table14(folder: Path, settings: Settings) -> Reproduction:
         raise UsageError(
             run.folder,
             "has no head that reads similar signs",
-            "train signlens_studies/slr_sentiment/final-fusion.toml",
+            "fuse signlens_studies/slr_sentiment/final-fusion.toml",
         )
     return Reproduction(
         name="table14",
@@ -348,7 +348,7 @@ def final_fusion(folder: Path, settings: Settings) -> Reproduction:
         raise UsageError(
             run.folder,
             "has learned no stack",
-            "train signlens_studies/slr_sentiment/final-fusion.toml",
+            "fuse signlens_studies/slr_sentiment/final-fusion.toml",
         )
     rows: list[Row] = []
     notes: list[str] = []
