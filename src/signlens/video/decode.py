@@ -445,12 +445,18 @@ class _Clock:
         return t_s
 
 
+TOLERANT_METADATA: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
+"""For `av.open`: titles and tags that are no UTF-8 must not cost the film. PyAV 19 replaces them unasked."""
+
+
 def _open_file(name: str, limits: VideoLimits, declared_bytes: int) -> av.container.InputContainer:
     try:
         return av.open(
             "file:" + str(Path(name)),
             mode="r",
-            metadata_errors="replace",
+            **TOLERANT_METADATA,
             options={"max_pixels": str(decoder_cap(limits.max_pixels))},
             container_options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"},
         )

@@ -31,6 +31,7 @@ from signlens.pose import HolisticExtractor, PoseClip, read_pose, write_pose
 from signlens.recognizer import Recognizer
 from signlens.signing.rest import cut_to_signing
 from signlens.skeleton.normalise import WHOLE_BODY_INDEX, frames_with_hands, left_dominance, normalise
+from signlens.video.decode import TOLERANT_METADATA
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def tilt(film: Path, degrees: float, target: Path, whole: bool = False) -> Path:
     import av.filter
 
     with (
-        av.open(str(film), metadata_errors="replace") as source,
+        av.open(str(film), **TOLERANT_METADATA) as source,
         whole_file(target) as part,
         av.open(str(part), "w", format="mp4") as made,
     ):
