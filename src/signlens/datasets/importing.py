@@ -50,7 +50,7 @@ KEYPOINT_SETS: dict[str, NDArray[np.int64]] = {
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPoses:
     """What a source knows of one clip.
 
     Attributes:
@@ -83,7 +83,7 @@ class PoseSource(Protocol):
     unit: str
     required: bool
 
-    def find(self, clip: LabelledClip) -> Found:
+    def find(self, clip: LabelledClip) -> FoundPoses:
         """The poses of a clip; clips are asked for in the order of the labels."""
         ...
 
@@ -95,9 +95,9 @@ class NoPoses:
     unit = PIXELS
     required = False
 
-    def find(self, clip: LabelledClip) -> Found:
+    def find(self, clip: LabelledClip) -> FoundPoses:
         """None, for any clip."""
-        return Found(None, NO_POSES_ASKED)
+        return FoundPoses(None, NO_POSES_ASKED)
 
 
 class FilePoses:
@@ -128,21 +128,21 @@ class FilePoses:
         self._extraction = extraction
         self._mirrored = mirrored
 
-    def find(self, clip: LabelledClip) -> Found:
+    def find(self, clip: LabelledClip) -> FoundPoses:
         """The poses of a clip, cut to its sign where its labels say where that is."""
         file = None
         try:
             poses, video = self._poses.find(clip.files), self._videos.find(clip.files)
             file = video or poses
             if file is None:
-                return Found(None, NO_FILE)
+                return FoundPoses(None, NO_FILE)
             if poses and not (video and self._extraction and self._extraction.keeps(poses)):
                 file = poses
             return self._cut(clip, self._read(file, poses))
         except InputRejected as error:
-            return Found(None, _without_folders(error), "" if file is None else file.path.name)
+            return FoundPoses(None, _without_folders(error), "" if file is None else file.path.name)
 
-    def _read(self, file: ClipFile, poses: ClipFile | None) -> tuple[Found, NDArray[np.float64]]:
+    def _read(self, file: ClipFile, poses: ClipFile | None) -> tuple[FoundPoses, NDArray[np.float64]]:
         """Poses and the time of each frame in seconds."""
         if file.form == "video" or file.form == "pose":
             if file.form == "pose":
@@ -151,7 +151,7 @@ class FilePoses:
                 assert self._extraction is not None, "videos need an extraction"
                 clip = self._extraction.poses_of(file.path, poses.key if poses else file.key)
             origin = clip.provenance
-            found = Found(
+            found = FoundPoses(
                 np.where(clip.keypoints[..., 3:] > 0, clip.keypoints, np.float32(0)),
                 source=origin.source.get("name") or file.path.name,
                 sha256=origin.source.get("sha256") or file_sha256(file.path),
@@ -166,18 +166,18 @@ class FilePoses:
             extractor = "OpenPose"
         if self._mirrored:
             keypoints, extractor = unmirrored(keypoints), f"{extractor}, mirrored"
-        found = Found(keypoints, source=file.path.name, sha256=sha256, extractor=extractor)
+        found = FoundPoses(keypoints, source=file.path.name, sha256=sha256, extractor=extractor)
         return found, np.arange(len(keypoints)) / LABEL_FPS
 
-    def _cut(self, clip: LabelledClip, read: tuple[Found, NDArray[np.float64]]) -> Found:
+    def _cut(self, clip: LabelledClip, read: tuple[FoundPoses, NDArray[np.float64]]) -> FoundPoses:
         found, times = read
         assert found.poses is not None
         part = sign_in_recording(times, clip.first_frame, clip.last_frame)
         if part is None:
             whole = clip.first_frame == 1 and clip.last_frame == -1
             note = "" if whole else "cut before"
-            return Found(found.poses, "", found.source, found.sha256, found.extractor, note)
-        return Found(found.poses[part], "", found.source, found.sha256, found.extractor, "cut")
+            return FoundPoses(found.poses, "", found.source, found.sha256, found.extractor, note)
+        return FoundPoses(found.poses[part], "", found.source, found.sha256, found.extractor, "cut")
 
 
 def sign_in_recording(times: NDArray[np.float64], first_frame: int, last_frame: int) -> slice | None:

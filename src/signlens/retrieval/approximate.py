@@ -28,7 +28,7 @@ from signlens.retrieval.index import (
     Rows,
     Vectors,
     check_k,
-    decide,
+    rank_exactly,
     unit_query,
 )
 from signlens.retrieval.stored_gallery import StoredGallery
@@ -109,7 +109,7 @@ class ApproximateIndex:
             matches = self._graph.search(unit.astype(np.float32), asked)
             keys = (key for key in matches.keys.astype(np.int64).tolist() if key not in left_out)
             rows = np.fromiter(keys, dtype=np.int64)
-            found = decide(rows, self._vectors_at(rows), unit, k) if len(rows) else NOTHING_FOUND
+            found = rank_exactly(rows, self._vectors_at(rows), unit, k) if len(rows) else NOTHING_FOUND
             # Copies of the query may have taken all places.
             if len(found.rows) >= k or asked >= len(self):
                 return found

@@ -1,8 +1,8 @@
 """Search of many vectors: one interface, and the exact search behind it.
 
 Whoever finds the candidates (one float32 product with all vectors here, a graph or a server elsewhere),
-`decide` has the last word on them by their `cosines`, so that the same question has the same answer however
-the candidates came about.
+`rank_exactly` has the last word on them by their `cosines`, so that the same question has the same answer
+however the candidates came about.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class ExactIndex:
         near = np.flatnonzero(screened >= SAME_CLIP - _ROUNDING)
         screened[near[cosines(unit[None], self.vectors[near])[0] >= SAME_CLIP]] = -np.inf
         rows = np.flatnonzero(screened >= max(_reached(screened, k) - _ROUNDING, -2.0))
-        return decide(rows, self.vectors[rows], unit, k)
+        return rank_exactly(rows, self.vectors[rows], unit, k)
 
 
 def _reached(values: Vectors, k: int) -> float:
@@ -136,7 +136,7 @@ def _reached(values: Vectors, k: int) -> float:
     return float(np.partition(values, -k)[-k]) if k <= len(values) else -np.inf
 
 
-def decide(rows: Rows, vectors: NDArray[np.floating], unit: NDArray[np.float64], k: int) -> Found:
+def rank_exactly(rows: Rows, vectors: NDArray[np.floating], unit: NDArray[np.float64], k: int) -> Found:
     """The k best of some candidates, by `cosines`.
 
     Args:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from signlens.errors import PartMissing, UsageError
 from signlens.optional import require_extra
 from signlens.retrieval.gallery import Gallery, GalleryClip, SimilarSign, similar_sign
-from signlens.retrieval.index import NOTHING, NOTHING_FOUND, Found, Rows, check_k, decide, unit_query
+from signlens.retrieval.index import NOTHING, NOTHING_FOUND, Found, Rows, check_k, rank_exactly, unit_query
 
 NAME = "signlens"
 """First part of a collection's name, where none is given."""
@@ -180,7 +180,7 @@ class ServiceIndex:
             vectors = np.array([point.vector[self._name] for point in points]).reshape(len(rows), -1)
             if not len(rows):
                 return NOTHING_FOUND
-            found = decide(rows, vectors, unit, k)
+            found = rank_exactly(rows, vectors, unit, k)
             # Copies of the query may have taken all places.
             if len(found.rows) >= k or len(points) < asked:
                 return found

@@ -12,11 +12,10 @@ from __future__ import annotations
 import json
 import math
 import time
-import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -30,6 +29,7 @@ from signlens.emotion.expressions import EMOTIONS
 from signlens.errors import InputRejected, UsageError
 from signlens.evaluation.metrics import bootstrap
 from signlens.files import file_sha256, whole_file
+from signlens.settings_file import load_settings
 from signlens_studies.expression.head_fitting import folds_by_person
 from signlens_studies.expression.measured_faces import read_crops
 
@@ -95,6 +95,8 @@ class DanAugmentation:
         most_erased: Largest share of the picture that it covers.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
     affine_share: float
     degrees: float
     smallest: float
@@ -102,10 +104,22 @@ class DanAugmentation:
     erase_share: float
     most_erased: float
 
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: A share out of range.
+        """
+        shares = (self.affine_share, self.erase_share, self.most_erased, self.shift)
+        if not all(0 <= v <= 1 for v in shares) or not 0 < self.smallest <= 1 or not 0 <= self.degrees <= 180:
+            raise ValueError("a share of the augmentation is out of range")
+
 
 @dataclass(frozen=True)
 class DanExperiment:
     """One experiment, as its TOML file says; an unknown or missing key is an error."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     name: str
     seed: int
@@ -119,39 +133,23 @@ class DanExperiment:
     decay: float
     augmentation: DanAugmentation
 
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: A value out of range.
+        """
+        if self.folds < 2 or not 0 <= self.held_out_fold < self.folds:
+            raise ValueError("held_out_fold must be one of at least 2 folds")
+        if min(self.epochs, self.bootstrap) < 1 or self.batch < 2 or not 32 <= self.side <= 512:
+            raise ValueError("epochs and bootstrap must be at least 1, batch 2, side 32 to 512")
+        if not (self.learning_rate > 0 and 0 < self.decay <= 1):
+            raise ValueError("learning_rate must be over 0, decay over 0 and at most 1")
+
 
 def load_experiment(path: str | Path) -> DanExperiment:
     """Read an experiment file."""
-
-    def wrong(problem: str) -> UsageError:
-        return UsageError(path, problem, "correct the file")
-
-    try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise wrong(f"the experiment cannot be read ({error})") from error
-    part = table.get("augmentation")
-    for kind, found in ((DanExperiment, table), (DanAugmentation, part)):
-        known = {f.name: f.type for f in fields(kind)}
-        if not isinstance(found, dict) or set(found) != set(known):
-            given = set(found) if isinstance(found, dict) else set()
-            raise wrong(f"unknown keys {sorted(given - set(known))}, missing {sorted(set(known) - given)}")
-        for name, kinds in known.items():
-            allowed: Any = {"str": str, "int": int, "float": (int, float)}.get(str(kinds), dict)
-            if not isinstance(found[name], allowed) or isinstance(found[name], bool):
-                raise wrong(f"{name} = {found[name]!r} is of the wrong kind")
-    e = DanExperiment(**{**table, "augmentation": DanAugmentation(**table["augmentation"])})
-    if e.folds < 2 or not 0 <= e.held_out_fold < e.folds:
-        raise wrong("held_out_fold must be one of at least 2 folds")
-    if min(e.epochs, e.bootstrap) < 1 or e.batch < 2 or not 32 <= e.side <= 512:
-        raise wrong("epochs and bootstrap must be at least 1, batch 2, side 32 to 512")
-    if not (e.learning_rate > 0 and 0 < e.decay <= 1):
-        raise wrong("learning_rate must be over 0, decay over 0 and at most 1")
-    a = e.augmentation
-    shares = (a.affine_share, a.erase_share, a.most_erased, a.shift)
-    if not all(0 <= v <= 1 for v in shares) or not 0 < a.smallest <= 1 or not 0 <= a.degrees <= 180:
-        raise wrong("a share of the augmentation is out of range")
-    return e
+    return load_settings(Path(path), DanExperiment)
 
 
 def prepared(crops: Tensor, side: int) -> Tensor:

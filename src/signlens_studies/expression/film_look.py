@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,8 @@ class FilmLook:
         compressed: Share that is quantised as JPEG does.
         covered: Share that has a rectangle covered.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     unaligned: float = 0.15
     degrees: float = 12.0

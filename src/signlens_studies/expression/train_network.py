@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import json
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -28,8 +27,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from signlens.emotion import EMOTIONS
-from signlens.errors import UsageError
 from signlens.files import whole_file
+from signlens.settings_file import load_settings
 from signlens_studies.expression.face_pictures import FacePictures
 from signlens_studies.expression.film_look import FilmLook, filmed, frames, mixed
 from signlens_studies.expression.network import ExpressionNetwork
@@ -53,6 +52,8 @@ class Schedule:
         mixup: Share of batches whose pictures are blended in pairs.
         cutmix: Share of batches whose pictures exchange rectangles.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     epochs: float
     decay: float
@@ -91,6 +92,8 @@ class NetworkExperiment:
         film_look: How pictures are changed.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
     name: str
     seed: int
     widths: tuple[int, ...]
@@ -121,15 +124,7 @@ def load_network_experiment(path: str | Path) -> NetworkExperiment:
     Raises:
         UsageError: Unreadable, or its keys are not those of `NetworkExperiment`.
     """
-    try:
-        table: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        for key, kind in (("training", Schedule), ("joint", Schedule), ("film_look", FilmLook)):
-            if key in table:
-                table[key] = kind(**table[key])
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-        return NetworkExperiment(**values)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
-        raise UsageError(path, f"the experiment cannot be read ({error})", "correct the file") from error
+    return load_settings(Path(path), NetworkExperiment)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signlens.datasets.folder import FRAME_HEIGHTS, Dataset
-from signlens.datasets.importing import Found, import_dataset
+from signlens.datasets.importing import FoundPoses, import_dataset
 from signlens.datasets.labels import LabelledClip, Labels
 from signlens.datasets.tables import TableRow, read_csv
 from signlens.errors import InputRejected
@@ -238,7 +238,7 @@ class LandmarkPoses:
         self._row = -1
         self._arrays = arrays
 
-    def find(self, clip: LabelledClip) -> Found:
+    def find(self, clip: LabelledClip) -> FoundPoses:
         """The poses of a clip; clips must be asked for in the order of the labels.
 
         Raises:
@@ -253,10 +253,10 @@ class LandmarkPoses:
         assert values is not None, "the order of the labels"
         sha256 = hashlib.sha256(values.tobytes()).hexdigest()
         if entry.reason:
-            return Found(None, entry.reason, source, sha256)
+            return FoundPoses(None, entry.reason, source, sha256)
         points = self._to_points(values[None].astype(np.float32))[0, : entry.frames]
         points[..., 3] = np.clip(points[..., 3], 0, 1)
-        return Found(points, "", source, sha256, "mediapipe-holistic (version unknown)")
+        return FoundPoses(points, "", source, sha256, "mediapipe-holistic (version unknown)")
 
 
 def _rows_of(path: Path, shape: tuple[int, int, int]) -> Iterator[NDArray[np.floating]]:
